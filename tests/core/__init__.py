@@ -1,0 +1,1 @@
+"""The tests of ``txrpyc.core``: bytes, records and rules, without a reactor."""

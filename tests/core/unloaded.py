@@ -1,0 +1,5 @@
+"""Is imported by nothing but what must not import it."""
+
+
+class UnloadedError(Exception):
+    pass

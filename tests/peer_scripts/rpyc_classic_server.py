@@ -1,0 +1,12 @@
+"""Serve the real rpyc's classic mode on a free loopback port until stdin closes."""
+
+import sys
+
+from rpyc.core.service import SlaveService
+from rpyc.utils.server import ThreadedServer
+
+server = ThreadedServer(SlaveService, hostname="127.0.0.1", port=0)
+server._start_in_thread()
+print(f"PORT {server.port}", flush=True)
+sys.stdin.read()
+server.close()

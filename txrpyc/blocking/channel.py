@@ -1,0 +1,108 @@
+"""RPyC's Channel and SocketStream: what a connected socket is handed over in. The bytes are the protocol's business, not theirs."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from txrpyc.errors import ConnectionLost
+
+__all__ = ["Channel", "SocketStream"]
+
+_CONNECT_TIMEOUT = 10.0
+"""Seconds to wait for a TCP connection to be made, for each address of the host."""
+
+
+class SocketStream:
+    """A connected socket.
+
+    Args:
+        sock: the socket. The connection made over it works on a duplicate of its descriptor, and closes both.
+        again: makes another stream to the same peer; None if that is not known.
+    """
+
+    def __init__(self, sock: socket.socket, again: Callable[[], SocketStream] | None = None) -> None:
+        self.sock = sock
+        self.again = again
+
+    @classmethod
+    def connect(
+        cls, host: str, port: int, ipv6: bool = False, timeout: float | None = _CONNECT_TIMEOUT, keepalive: bool = False
+    ) -> SocketStream:
+        """Connect to a TCP port. Raises what the socket raises: `ConnectionRefusedError`, `socket.gaierror`, `TimeoutError`.
+
+        Args:
+            host, port: where to.
+            ipv6: whether to use IPv6; otherwise IPv4.
+            timeout: seconds for each address that the host has; None means the operating system's own limit.
+            keepalive: without effect: TCP keepalive is always on.
+        """
+        family = socket.AF_INET6 if ipv6 else socket.AF_INET
+        addresses = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
+        for index, (*kind, _name, address) in enumerate(addresses):
+            sock = socket.socket(*kind)
+            try:
+                sock.settimeout(timeout)
+                sock.connect(address)
+            except OSError:
+                sock.close()
+                if index + 1 == len(addresses):
+                    raise
+            else:
+                return cls(sock, lambda: cls.connect(host, port, ipv6, timeout, keepalive))
+        raise socket.gaierror(f"no address for {host!r}")
+
+    @classmethod
+    def unix_connect(cls, path: str, timeout: float | None = _CONNECT_TIMEOUT) -> SocketStream:
+        """Connect to a unix socket. Raises what the socket raises."""
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(timeout)
+            sock.connect(path)
+        except OSError:
+            sock.close()
+            raise
+        return cls(sock, lambda: cls.unix_connect(path, timeout))
+
+    @property
+    def closed(self) -> bool:
+        """Whether the socket is closed."""
+        return self.sock.fileno() < 0
+
+    def fileno(self) -> int:
+        """Give the socket's descriptor. Raises `ConnectionLost` if it is closed."""
+        number = self.sock.fileno()
+        if number < 0:
+            raise ConnectionLost("the stream is closed")
+        return number
+
+    def close(self) -> None:
+        """Close the socket."""
+        self.sock.close()
+
+
+class Channel:
+    """A stream, to be handed to a connection.
+
+    Args:
+        stream: the stream.
+        compress: whether long messages may be compressed.
+    """
+
+    def __init__(self, stream: Any, compress: bool = True) -> None:
+        self.stream = stream
+        self.compress = compress
+
+    @property
+    def closed(self) -> bool:
+        """Whether the stream is closed."""
+        return bool(self.stream.closed)
+
+    def fileno(self) -> int:
+        """Give the stream's descriptor."""
+        return int(self.stream.fileno())
+
+    def close(self) -> None:
+        """Close the stream."""
+        self.stream.close()

@@ -1,0 +1,338 @@
+"""Connection: one side of a blocking RPyC connection, as programs hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from time import monotonic
+from types import TracebackType
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.protocol import Factory
+
+from txrpyc.blocking.async_result import AsyncResult, WrappedAnswer
+from txrpyc.blocking.channel import Channel
+from txrpyc.blocking.hub import Hub
+from txrpyc.blocking.live_config import LiveConfig
+from txrpyc.blocking.netref import NetrefMaker
+from txrpyc.blocking.private_reactor import PrivateReactor
+from txrpyc.blocking.reactor_thread import refuse_reactor_thread
+from txrpyc.blocking.served import Serving
+from txrpyc.blocking.timer import call_later
+from txrpyc.core.consts import Verb
+from txrpyc.core.identity import Identity
+from txrpyc.errors import AsyncResultTimeout, ConnectionLost, PingError
+from txrpyc.protocol import RPyCProtocol
+
+__all__ = ["Connection"]
+
+_CLOSE_GRACE = 2.0
+"""Seconds that `close` waits for the peer to take note."""
+
+
+class Connection:
+    """A connection whose calls wait for their answers. Programs get one from `txrpyc.connect` and the like.
+
+    Any thread may use it. A thread that waits serves the peer's requests meanwhile, unless a `BgServingThread` does. What waits raises
+    `WrongThread` in the thread of a running reactor.
+
+    Args:
+        root: the service that this side offers.
+        channel: a `Channel` over a connected socket, which the connection takes over.
+        config: settings that differ from `DEFAULT_CONFIG`.
+    """
+
+    def __init__(self, root: Any, channel: Channel, config: Mapping[str, Any] | None = None) -> None:
+        private = PrivateReactor()
+        self._set_up(root, config or {}, Hub(private), private.reactor, private.call, greets=False)
+        self._private = private
+        if not channel.compress:
+            self.config["compression"] = "never"
+        if getattr(channel.stream, "again", None) is not None:
+            self.protocol.redial = self._redial
+        self._adopt(channel)
+
+    @classmethod
+    def resident(
+        cls, root: Any, config: Mapping[str, Any], reactor: Any, on_job: Callable[[Connection], None]
+    ) -> Connection:
+        """Make a connection that lives in an application's reactor, and is to be given a transport by `protocol`.
+
+        Args:
+            root: the service; its `on_connect` is the first job.
+            config: settings.
+            reactor: the application's reactor.
+            on_job: called in the reactor's thread when there is a job, for somebody to serve.
+        """
+        connection = cls.__new__(cls)
+        connection._set_up(root, config, Hub(None, lambda: on_job(connection)), reactor, reactor.callFromThread, greets=True)
+        return connection
+
+    def _set_up(
+        self, root: Any, config: Mapping[str, Any], hub: Hub, reactor: IReactorTime, in_reactor: Any, *, greets: bool
+    ) -> None:
+        self.hub = hub
+        self.service = root
+        self.config = LiveConfig(config)
+        self.protocol = RPyCProtocol(
+            self.config.rules,
+            NetrefMaker(self),
+            Serving(self, greets),
+            in_reactor,
+            threaded=True,
+            answer_class=WrappedAnswer,
+        )
+        self.config.on_change = self._rules_changed
+        self._reactor = reactor
+        self._in_reactor = in_reactor
+        self._channel: Channel | None = None
+        self._remote_root: Any = None
+        self._closing = False
+
+    def _rules_changed(self, rules: Any) -> None:
+        self.protocol.session.rules = rules
+
+    def _adopt(self, channel: Channel) -> None:
+        self._channel = channel
+        sock = channel.stream.sock
+        sock.setblocking(False)
+        factory = Factory.forProtocol(lambda: self.protocol)  # type: ignore[arg-type,return-value]
+        factory.noisy = False
+        self._reactor.adoptStreamConnection(sock.fileno(), sock.family, factory)  # type: ignore[attr-defined]
+
+    def _redial(self) -> None:
+        assert self._channel is not None
+        stream = self._channel.stream
+        stream.close()
+        self._adopt(Channel(stream.again(), self._channel.compress))
+
+    # What programs see.
+
+    @property
+    def _config(self) -> LiveConfig:
+        return self.config
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection is closed, by either side, or lost."""
+        return self._closing or self.protocol.lost is not None
+
+    @property
+    def root(self) -> Any:
+        """The peer's service. The first use asks for it. Raises as `sync_request`."""
+        if self._remote_root is None:
+            self._remote_root = self.sync_request(Verb.GETROOT)
+        return self._remote_root
+
+    def fileno(self) -> int:
+        """Give the descriptor of the socket. Raises `ConnectionLost` if it is closed."""
+        if self.closed or self._channel is None:
+            raise self.protocol.gone()
+        return self._channel.fileno()
+
+    def ping(self, data: Any = None, timeout: float | None = 3) -> None:
+        """See whether the peer answers.
+
+        Args:
+            data: what the peer has to send back; None takes a text of some length.
+            timeout: seconds to wait.
+
+        Raises:
+            PingError: it sent something else.
+            AsyncResultTimeout: it sent nothing.
+            ConnectionLost: it is gone.
+        """
+        data = "ping " * 100 if data is None else data
+        echo = self.async_request(Verb.PING, data, timeout=timeout).value
+        if echo != data:
+            raise PingError(f"the peer answered a ping with {type(echo).__name__} of other content")
+
+    # Asking.
+
+    def sync_request(self, handler: int, *args: Any) -> Any:
+        """Send a request, wait for the answer at most `sync_request_timeout` seconds, and give it.
+
+        Raises:
+            AsyncResultTimeout: no answer in that time.
+            ConnectionLost: the connection is, or was, gone.
+            EncodingError: an argument cannot be sent.
+            WrongThread: this is the thread of a running reactor.
+            Exception: what the peer raised.
+        """
+        timeout = self.config.rules.sync_request_timeout
+        refuse_reactor_thread("a blocking remote operation", "use txrpyc.deferred")
+        answer = self.protocol.new_answer()
+        result = AsyncResult(self, answer)
+        if timeout is not None:
+            result.expire_at(monotonic() + timeout)
+        self.protocol.send(answer, handler, args)
+        return result.value
+
+    def async_request(self, handler: int, *args: Any, timeout: float | None = None) -> AsyncResult:
+        """Send a request and give its `AsyncResult` at once.
+
+        Args:
+            handler: the verb.
+            args: its arguments.
+            timeout: seconds until the result expires; None means never.
+
+        Raises:
+            EncodingError: an argument cannot be sent.
+        """
+        answer = self.protocol.new_answer()
+        result = AsyncResult(self, answer)
+        self.protocol.send(answer, handler, args)
+        if timeout is not None:
+            result.set_expiry(timeout)
+        if self.protocol.outflow.handed_over:
+            self._push_out()
+        return result
+
+    def _push_out(self) -> None:
+        """Wait until the socket has taken what was sent: nobody else may run the reactor for some time."""
+        timeout = self.config.rules.sync_request_timeout
+        try:
+            refuse_reactor_thread("sending", "")
+            outflow = self.protocol.outflow
+            deadline = None if timeout is None else monotonic() + timeout
+            self.hub.wait(lambda: not outflow.handed_over, deadline, serve=False)
+        except RuntimeError:
+            return  # in a reactor: it goes on by itself
+
+    def borrowed_count(self, identity: Identity) -> int:
+        """Give how often the peer sent an object and did not get it back yet."""
+        return self.protocol.session.borrowed.count(identity)
+
+    @property
+    def may_unpickle(self) -> bool:
+        """Whether the rules of this side allow that a pickle of the peer's is read."""
+        return self.config.rules.allow_pickle
+
+    def forget(self, sequence: int) -> bool:
+        """Give up waiting for an answer; tell whether it was still waited for."""
+        return self.protocol.forget(sequence) is not None
+
+    def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
+        """Call a function in the connection's reactor after some seconds; give a function that cancels it."""
+        return call_later(self._reactor, self._in_reactor, seconds, function)
+
+    # Serving.
+
+    def serve(self, timeout: float | None = 1, wait_for_lock: bool = True) -> bool:
+        """Serve one request, or take one answer, that comes within so many seconds; None waits for ever.
+
+        Args:
+            timeout: seconds.
+            wait_for_lock: without effect; rpyc has it.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            ConnectionLost: the connection is gone.
+        """
+        refuse_reactor_thread("serving", "use txrpyc.deferred")
+        if self.hub.do_job():
+            return True
+        seen = self.protocol.received
+        deadline = None if timeout is None else monotonic() + timeout
+        self.hub.glance()
+        if self.protocol.received == seen and not self.hub.has_jobs:
+            self.hub.wait(lambda: self.protocol.received != seen, deadline, serve=False)
+        served = self.hub.do_job()
+        if not served and self.protocol.received == seen and self.protocol.lost is not None:
+            raise self.protocol.gone()
+        return served or self.protocol.received != seen
+
+    def poll(self, timeout: float = 0) -> bool:
+        """Do as `serve`, by default without waiting."""
+        return self.serve(timeout)
+
+    def poll_all(self, timeout: float = 0) -> bool:
+        """Serve all that comes within so many seconds, and all that is there already; tell whether anything was."""
+        deadline = monotonic() + timeout
+        served = False
+        try:
+            while self.serve(max(0.0, deadline - monotonic())):
+                served = True
+                if timeout and monotonic() >= deadline:
+                    break
+        except ConnectionLost:
+            pass
+        return served
+
+    def serve_all(self) -> None:
+        """Serve the peer's requests until the connection is closed, by either side."""
+        refuse_reactor_thread("serve_all()", "use txrpyc.deferred")
+        try:
+            self.hub.wait(lambda: self._closing)
+        finally:
+            self.close()
+
+    # Ending.
+
+    def ended(self) -> None:
+        """Take note that the transport is gone. For the dispatcher."""
+        self.hub.end()
+        if self._channel is not None:
+            self._channel.close()
+
+    def drop(self) -> None:
+        """Cut the connection without a word to the peer. Any thread may call; does not wait."""
+        self._in_reactor(self._abort)
+        self.hub.interrupt()
+
+    def _abort(self) -> None:
+        transport = self.protocol.transport
+        if transport is not None:
+            transport.abortConnection()
+
+    def close(self) -> None:
+        """Close the connection, and wait until it is closed: the peer is told, and gets two seconds. Does nothing the second time.
+
+        What still waits for an answer fails with `ConnectionLost`. `on_disconnect` of this side's service has been called, unless it is still at it.
+        """
+        if self._closing:
+            self._finish()
+            return
+        self._closing = True
+        before_closed = self.config["before_closed"]
+        if self.protocol.lost is None:
+            refuse_reactor_thread("close()", "use txrpyc.deferred, or drop()")
+            try:
+                if before_closed is not None:
+                    before_closed(self.root)
+                self.async_request(Verb.CLOSE, timeout=_CLOSE_GRACE).wait()
+            except (ConnectionLost, AsyncResultTimeout):
+                pass
+            except Exception:
+                if not self.config["close_catchall"]:
+                    raise
+            finally:
+                self._part()
+        self._finish()
+
+    def _part(self) -> None:
+        """Close the transport; after the grace, cut it."""
+        for how in ("loseConnection", "abortConnection"):
+            if self.protocol.lost is None and self.protocol.transport is not None:
+                self._in_reactor(getattr(self.protocol.transport, how))
+                self.hub.interrupt()
+                self.hub.wait(lambda: self.protocol.lost is not None, monotonic() + _CLOSE_GRACE)
+        if self.protocol.lost is None:
+            self.protocol.end("the connection was closed")
+
+    def _finish(self) -> None:
+        self._remote_root = None
+        while self.hub.ended and self.hub.do_job():
+            pass
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else "open"
+        return f"<{type(self).__module__}.{type(self).__qualname__} {self.config['connid']!r} ({state})>"

@@ -1,0 +1,200 @@
+"""The hub: who runs a connection's input and output, who carries out what the peer asks, and who sleeps.
+
+The rule, in which everything that could hang is decided:
+
+1. At most one thread at a time leads: it alone runs the reactor of the connection. A connection that lives in an application's reactor is
+   led by that reactor for ever.
+2. What came for user code to do (a request, a callback) is a job in the mailbox. Jobs start in the order in which they came, by threads that wait, and
+   never inside the reactor. If servants are there (`BgServingThread`, a worker), only they do jobs.
+3. A thread that waits does, in this order and again until its condition holds or its time is over: a job, if it may; else it leads
+   for one step, if nobody does; else it sleeps until there is mail, the lead is free, or something has ended.
+4. Whoever leads, wakes the sleepers after each step. Whoever changes something from outside, calls `notify`.
+
+The hub knows no protocol and no reactor: only how to make a step, and how to interrupt one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from threading import get_ident
+from time import monotonic
+from typing import Protocol
+
+from txrpyc.errors import WrongThread
+
+__all__ = ["Hub", "Leadership"]
+
+Job = Callable[[], None]
+
+
+class Leadership(Protocol):
+    """What the leading thread does. `step` and `dispose` are called by one thread at a time."""
+
+    def step(self, timeout: float | None) -> None:
+        """Wait for input or output at most so many seconds (None: for ever) and handle it."""
+
+    def interrupt(self) -> None:
+        """Make a step that another thread is in return soon. Any thread may call, at any point."""
+
+    def dispose(self) -> None:
+        """Give back descriptors. Called once, after the last step."""
+
+
+class Hub:
+    """See the module.
+
+    Args:
+        leadership: makes the steps; None if the connection lives in a reactor that leads for ever.
+        on_job: called, by whoever posts, after a job was put into the mailbox: somebody should come and serve.
+    """
+
+    def __init__(self, leadership: Leadership | None, on_job: Callable[[], None] = lambda: None) -> None:
+        self._leadership = leadership
+        self._on_job = on_job
+        # Re-entrant, for destructors that call the peer: they may run while this very thread holds it.
+        self._changed = threading.Condition(threading.RLock())
+        self._leader: int | None = None
+        self._sleepers = 0
+        self._jobs: deque[Job] = deque()
+        self._servants: set[int] = set()
+        self._ended = False
+        self._disposed = leadership is None
+
+    # For those who bring news.
+
+    def post(self, job: Job) -> None:
+        """Put a job into the mailbox. Any thread may call; a leader usually does."""
+        with self._changed:
+            self._jobs.append(job)
+            if self._sleepers:
+                self._changed.notify_all()
+        self._on_job()
+
+    def notify(self) -> None:
+        """Let every sleeper look again whether its condition holds. Any thread may call."""
+        with self._changed:
+            if self._sleepers:
+                self._changed.notify_all()
+
+    def interrupt(self) -> None:
+        """Let the leader look again, too. Any thread may call, also inside a garbage collection."""
+        if self._leader is not None and self._leadership is not None:
+            self._leadership.interrupt()
+
+    def end(self) -> None:
+        """There will be no more input: waits whose condition does not hold end. Jobs that are left can still be done."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+        self._dispose()
+
+    @property
+    def ended(self) -> bool:
+        """Whether `end` was called."""
+        return self._ended
+
+    @property
+    def has_jobs(self) -> bool:
+        """Whether the mailbox holds something."""
+        return bool(self._jobs)
+
+    # For servants.
+
+    def hire(self) -> None:
+        """From now on, jobs are done by this thread (and others hired) only."""
+        with self._changed:
+            self._servants.add(get_ident())
+
+    def dismiss(self) -> None:
+        """This thread is no servant any more."""
+        with self._changed:
+            self._servants.discard(get_ident())
+            self._changed.notify_all()
+
+    # For those who wait.
+
+    def wait(self, done: Callable[[], bool], deadline: float | None = None, *, serve: bool = True) -> bool:
+        """Wait, and meanwhile do what rule 3 says.
+
+        Args:
+            done: the condition. It is asked with a lock held, so it must be quick and call nobody.
+            deadline: a time of `time.monotonic`; None means for ever.
+            serve: whether this thread may do jobs.
+
+        Returns:
+            Whether the condition holds; if not, the time is over, or the hub has ended.
+
+        Raises:
+            WrongThread: this thread is in the middle of leading: the call came from a log observer or a destructor, say.
+        """
+        me = get_ident()
+        while True:
+            with self._changed:
+                job = self._take_job(me) if serve else None
+                if job is None:
+                    if done():
+                        return True
+                    left = None if deadline is None else deadline - monotonic()
+                    if self._ended or (left is not None and left <= 0):
+                        return False
+                    if self._leader == me:
+                        raise WrongThread("a blocking call from inside the connection's own input and output would never end")
+                    if self._leader is not None or self._leadership is None:
+                        self._sleep(left)
+                        continue
+                    self._leader = me
+            if job is not None:
+                job()
+            else:
+                self._lead(left)
+
+    def glance(self) -> None:
+        """Take in what is there already, without waiting; nothing if another thread leads. Does no job."""
+        with self._changed:
+            if self._ended or self._leadership is None or self._leader is not None:
+                return
+            self._leader = get_ident()
+        self._lead(0)
+
+    def do_job(self) -> bool:
+        """Do one job, if there is one that this thread may do; tell whether there was."""
+        with self._changed:
+            job = self._take_job(get_ident())
+        if job is None:
+            return False
+        job()
+        return True
+
+    def _take_job(self, me: int) -> Job | None:
+        if self._jobs and (not self._servants or me in self._servants):
+            return self._jobs.popleft()
+        return None
+
+    def _sleep(self, left: float | None) -> None:
+        self._sleepers += 1
+        try:
+            self._changed.wait(left)
+        finally:
+            self._sleepers -= 1
+
+    def _lead(self, left: float | None) -> None:
+        assert self._leadership is not None
+        try:
+            self._leadership.step(left)
+        finally:
+            with self._changed:
+                self._leader = None
+                if self._sleepers:
+                    self._changed.notify_all()
+            if self._ended:
+                self._dispose()
+
+    def _dispose(self) -> None:
+        with self._changed:
+            if self._disposed or self._leader is not None:
+                return
+            self._disposed = True
+        assert self._leadership is not None
+        self._leadership.dispose()

@@ -1,0 +1,95 @@
+"""A reactor of one's own for each blocking connection: made, never installed, and run by whoever leads the hub."""
+
+from __future__ import annotations
+
+import select
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.error import ConnectionDone
+from twisted.python.failure import Failure
+
+if hasattr(select, "poll"):
+    from twisted.internet.pollreactor import PollReactor as _Reactor
+else:  # Windows
+    from twisted.internet.selectreactor import SelectReactor as _Reactor  # type: ignore[assignment]
+
+__all__ = ["PrivateReactor"]
+
+
+class _Unregistered(_Reactor):  # type: ignore[misc]
+    """A reactor that does not take the thread which starts it for the application's reactor thread."""
+
+    _registerAsIOThread = False
+
+
+class PrivateReactor:
+    """What the leading thread does: `txrpyc.blocking.hub.Leadership` over a Twisted reactor.
+
+    Attributes:
+        reactor: the reactor; to be touched by the leader only.
+    """
+
+    def __init__(self) -> None:
+        self.reactor: Any = _Unregistered()
+        self.reactor.startRunning(installSignalHandlers=False)
+        self._calls: deque[Callable[[], None]] = deque()
+        self._stepping = False
+        self._disposed = False
+        # Between waking and disposing: a byte written to a descriptor that was just closed could land in another file.
+        self._waking = threading.RLock()
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Run a function at the beginning of the next step. Any thread may call, also inside a garbage collection.
+
+        Unlike ``callFromThread`` this costs a system call only while somebody is in a step.
+        """
+        self._calls.append(function)
+        if self._stepping:
+            self.interrupt()
+
+    # For the hub.
+
+    def step(self, timeout: float | None) -> None:
+        """Run the reactor until something has happened, at most so many seconds."""
+        reactor = self.reactor
+        self._stepping = True
+        try:
+            while self._calls:
+                self._calls.popleft()()
+            reactor.runUntilCurrent()
+            soonest = reactor.timeout()
+            if soonest is not None and (timeout is None or soonest < timeout):
+                timeout = soonest
+            # poll() rounds down to milliseconds: without the extra one it would spin through the last of them.
+            reactor.doIteration(timeout + 0.001 if timeout else timeout)
+        finally:
+            self._stepping = False
+
+    def interrupt(self) -> None:
+        """Make a running step return."""
+        with self._waking:
+            if not self._disposed:
+                self.reactor.wakeUp()
+
+    def dispose(self) -> None:
+        """Close what the reactor opened. It cannot be used again."""
+        reactor = self.reactor
+        with self._waking:
+            if self._disposed:
+                return
+            self._disposed = True
+            self._calls.clear()
+            for call in reactor.getDelayedCalls():
+                call.cancel()
+            reactor.removeAll()
+            reactor.removeReader(reactor.waker)
+            reactor.waker.connectionLost(Failure(ConnectionDone()))
+            reactor.waker = None
+
+    def __del__(self) -> None:
+        """Close the waker's descriptors, which are plain numbers and would stay open."""
+        if not getattr(self, "_disposed", True):
+            self.dispose()

@@ -1,0 +1,131 @@
+"""The serving half of a blocking connection: what the peer asks becomes jobs for the hub, and is carried out by a thread that waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from txrpyc.blocking.netref import is_netref
+from txrpyc.core.config import Rules
+from txrpyc.core.consts import Verb
+from txrpyc.core.identity import Identity
+from txrpyc.core.objects import LentTable
+from txrpyc.core.verbs import perform
+from txrpyc.interfaces import IDispatcher
+
+if TYPE_CHECKING:
+    from txrpyc.blocking.connection import Connection
+
+__all__ = ["Serving"]
+
+
+@implementer(IDispatcher)
+class Serving:
+    """Dispatches the requests of one connection into its hub, and is what the verbs know of it (`txrpyc.core.verbs.Host`).
+
+    Args:
+        connection: the connection.
+        greets: whether `on_connect` of the service is a job, done before any request; otherwise whoever made the connection calls it.
+    """
+
+    _log = Logger()
+
+    def __init__(self, connection: Connection, greets: bool) -> None:
+        self._connection = connection
+        self._greets = greets
+
+    # For the protocol: in the thread that leads.
+
+    def connection_made(self) -> None:
+        """Greet, if that is ours to do."""
+        if self._greets:
+            self._connection.hub.post(self._greet)
+
+    def request_received(self, sequence: int, verb: int, arguments: tuple[Any, ...]) -> None:
+        """Put the request into the mailbox."""
+        self._connection.hub.post(_Served(self, sequence, verb, arguments).run)
+
+    def connection_lost(self, error: Exception) -> None:
+        """Let the service know, by a last job."""
+        self._connection.hub.post(self._part)
+        self._connection.ended()
+
+    # Jobs.
+
+    def _greet(self) -> None:
+        try:
+            self._connection.service.on_connect(self._connection)
+        except Exception:
+            self._log.failure("on_connect of {service} failed; closing the connection", service=type(self._connection.service).__name__)
+            self._connection.drop()
+
+    def _part(self) -> None:
+        try:
+            self._connection.service.on_disconnect(self._connection)
+        except Exception:
+            self._log.failure("on_disconnect of {service} failed", service=type(self._connection.service).__name__)
+
+    # For the verbs.
+
+    @property
+    def root(self) -> Any:
+        """The service."""
+        return self._connection.service
+
+    @property
+    def rules(self) -> Rules:
+        """The rules as they are now."""
+        return self._connection.protocol.session.rules
+
+    @property
+    def lent(self) -> LentTable:
+        """What the peer may name."""
+        return self._connection.protocol.session.lent
+
+    def inspect_foreign(self, value: Any, identity: Identity) -> Any | None:
+        """Ask the other peer, if the object is a netref of its."""
+        if not is_netref(value):
+            return None
+        other = object.__getattribute__(value, "____conn__")
+        return other.sync_request(Verb.INSPECT, object.__getattribute__(value, "____id_pack__"))
+
+    def finish(self, sequence: int, error: BaseException) -> None:
+        """Answer with an exception, or raise it if it is meant for this side."""
+        logger = self._connection.config["logger"]
+        if logger is not None and not isinstance(error, StopIteration):
+            logger.debug("a served call raised", exc_info=error)
+        rules = self.rules
+        if isinstance(error, SystemExit) and rules.propagate_SystemExit_locally:
+            raise error
+        if isinstance(error, KeyboardInterrupt) and rules.propagate_KeyboardInterrupt_locally:
+            raise error
+        self._connection.protocol.answer_error(sequence, error)
+
+    def answer(self, sequence: int, value: Any) -> None:
+        """Answer with a value."""
+        self._connection.protocol.answer(sequence, value)
+
+
+class _Served:
+    """One request, on its way through the mailbox. It lets go of the arguments before it answers, so that releases travel with the answer."""
+
+    __slots__ = ("_arguments", "_sequence", "_serving", "_verb")
+
+    def __init__(self, serving: Serving, sequence: int, verb: int, arguments: tuple[Any, ...]) -> None:
+        self._serving = serving
+        self._sequence = sequence
+        self._verb = verb
+        self._arguments = arguments
+
+    def run(self) -> None:
+        arguments, self._arguments = self._arguments, ()
+        try:
+            value = perform(self._serving, self._verb, arguments)
+        except BaseException as error:
+            del arguments
+            self._serving.finish(self._sequence, error)
+        else:
+            del arguments
+            self._serving.answer(self._sequence, value)

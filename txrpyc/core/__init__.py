@@ -1,0 +1,1 @@
+"""Bytes, records and rules: RPyC without Twisted, sockets, threads or clocks."""

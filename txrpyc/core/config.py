@@ -1,0 +1,112 @@
+"""The rules of one side of a connection: RPyC's configuration keys, and ours, as a frozen record.
+
+Facts about a connection (`connid`, `credentials`, `endpoints`) and RPyC's hooks (`logger`, `before_closed`) are not rules; they live
+with the connection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
+
+from txrpyc.core.frame import DEFAULT_LIMIT
+from txrpyc.errors import ConfigurationError
+
+__all__ = ["FACTS", "SAFE_ATTRS", "Rules", "make_rules"]
+
+_ARITHMETIC = "add and div divmod floordiv lshift mod mul or pow rshift sub truediv xor".split()
+_INPLACE = "add and div floordiv lshift mod mul or pow rshift sub truediv xor".split()
+_PLAIN = (
+    "abs bool cmp contains delitem delslice doc enter eq exit float format ge getitem getslice gt hash hex index int "
+    "invert iter le len length_hint long lt ne neg new next nonzero oct pos repr setitem setslice str"
+).split()
+
+SAFE_ATTRS: Final = frozenset(
+    [f"__{name}__" for name in _PLAIN + _ARITHMETIC]
+    + [f"__r{name}__" for name in _ARITHMETIC]
+    + [f"__i{name}__" for name in _INPLACE]
+    + ["next"]
+)
+"""RPyC's names that may be reached on any lent object: the operators and protocols of the language."""
+
+FACTS: Final = frozenset(["connid", "credentials", "endpoints", "logger", "before_closed", "close_catchall", "bind_threads"])
+"""The keys of RPyC's configuration that are not rules."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a peer may do and how we speak to it. RPyC's keys have RPyC's names, meanings and defaults.
+
+    Attributes:
+        allow_safe_attrs: whether `safe_attrs` may be reached.
+        allow_exposed_attrs: whether names with `exposed_prefix` may be reached, with or without it.
+        allow_public_attrs: whether names without a leading underscore may be reached.
+        allow_all_attrs: whether every name may be reached.
+        safe_attrs: names that are safe on any object.
+        exposed_prefix: what the names of exposed attributes start with.
+        allow_getattr, allow_setattr, allow_delattr: whether attributes may be read, set and deleted at all.
+        allow_pickle: whether the peer may ask for a pickle of our objects.
+        include_local_traceback, include_local_version: whether exceptions carry our traceback and version.
+        instantiate_custom_exceptions: whether exception classes of loaded modules are made, not only builtin ones.
+        import_custom_exceptions: whether their modules may even be imported for that.
+        instantiate_oldstyle_exceptions: without effect under Python 3; RPyC has it.
+        propagate_SystemExit_locally, propagate_KeyboardInterrupt_locally: whether such an exception in a served call ends the
+            serving thread instead of travelling to the caller.
+        log_exceptions: without effect in rpyc 6; kept for its programs.
+        sync_request_timeout: seconds that a blocking call waits for its answer; None means for ever.
+        max_frame: the longest message, in bytes, that is sent or accepted, before compression and after inflation.
+        compression: "auto" compresses long messages unless the peer is on this machine, "always" as rpyc does, "never" not.
+        protocol_version: 6 or 5, the major version of rpyc whose envelope is spoken first; None finds out.
+    """
+
+    allow_safe_attrs: bool = True
+    allow_exposed_attrs: bool = True
+    allow_public_attrs: bool = False
+    allow_all_attrs: bool = False
+    safe_attrs: frozenset[str] = SAFE_ATTRS
+    exposed_prefix: str = "exposed_"
+    allow_getattr: bool = True
+    allow_setattr: bool = False
+    allow_delattr: bool = False
+    allow_pickle: bool = False
+    include_local_traceback: bool = True
+    include_local_version: bool = True
+    instantiate_custom_exceptions: bool = False
+    import_custom_exceptions: bool = False
+    instantiate_oldstyle_exceptions: bool = False
+    propagate_SystemExit_locally: bool = False
+    propagate_KeyboardInterrupt_locally: bool = True
+    log_exceptions: bool = True
+    sync_request_timeout: float | None = 30
+    max_frame: int = DEFAULT_LIMIT
+    compression: str = "auto"
+    protocol_version: int | None = None
+
+    def changed(self, **settings: Any) -> Rules:
+        """Give the same rules with some settings replaced. Raises as `make_rules`."""
+        _check(settings)
+        if "safe_attrs" in settings:
+            settings["safe_attrs"] = frozenset(settings["safe_attrs"])
+        return replace(self, **settings)
+
+
+_KEYS: Final = frozenset(field.name for field in fields(Rules))
+
+
+def _check(settings: dict[str, Any]) -> None:
+    unknown = sorted(set(settings) - _KEYS)
+    if unknown:
+        raise ConfigurationError(f"unknown configuration {', '.join(map(repr, unknown))}; known are {', '.join(sorted(_KEYS))}")
+    if settings.get("compression", "auto") not in ("auto", "always", "never"):
+        raise ConfigurationError(f"compression is 'auto', 'always' or 'never', not {settings['compression']!r}")
+    if settings.get("protocol_version") not in (None, 5, 6):
+        raise ConfigurationError(f"protocol_version is 5, 6 or None, not {settings['protocol_version']!r}")
+
+
+def make_rules(settings: dict[str, Any] | None = None) -> Rules:
+    """Give the default rules with these settings replaced; None replaces nothing.
+
+    Raises:
+        ConfigurationError: a key is not one of RPyC's or ours; the message lists those. Or a value is not one of the few it can be.
+    """
+    return Rules().changed(**(settings or {}))

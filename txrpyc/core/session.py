@@ -1,0 +1,348 @@
+"""The session: one side of one connection, without any input or output.
+
+Bytes go in and events come out; values go in and frames come out. It owns the sequence numbers, the two tables and the dialect. It
+does not know Deferreds, transports, threads or time, runs no code of the user's, and never waits: when a message brings an object
+of a class that must be inspected, the session asks the peer and holds the message until the answer is there.
+
+What `receive_data` promises:
+
+1. A request becomes one `Request` or, if its arguments are bad, one `BadRequest`, in the order of arrival, whatever had to be
+   inspected for an earlier one. Only an INSPECT overtakes requests that are held: the peer may hold what would free them.
+2. An answer becomes one `Reply` or `Failure`. An answer to something that was never asked, or is not waited for any more,
+   is dropped and its references are given back; whether it is waited for is the caller's to say (`expects`).
+3. What is owed to the peer in return (answers to releases, inspections) is in `take_frames`.
+4. `ProtocolError` means that the connection cannot go on.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from txrpyc.core import vinegar
+from txrpyc.core.boxing import Boxer, ProxyMaker, Unmade
+from txrpyc.core.brine import dump
+from txrpyc.core.config import Rules
+from txrpyc.core.consts import DEL, EXCEPTION, INSPECT, LABEL_LOCAL_REF, LABEL_TUPLE, LABEL_VALUE, REPLY, REQUEST
+from txrpyc.core.envelope import Dialect, open_envelope, seal, translate
+from txrpyc.core.frame import FrameDecoder, encode_frame
+from txrpyc.core.identity import Identity, class_of, read_identity
+from txrpyc.core.objects import BorrowedTable, LentTable
+from txrpyc.errors import EncodingError, ProtocolError, TxRPyCError, UnknownReference
+from txrpyc.version import RPYC_5_VERSION, RPYC_VERSION
+
+__all__ = ["BadRequest", "Event", "Failure", "OtherDialect", "Reply", "Request", "Session"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """The peer asks for something."""
+
+    sequence: int
+    verb: int
+    arguments: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class BadRequest:
+    """The peer asked, but not in a way that can be carried out; it should be told."""
+
+    sequence: int
+    error: Exception
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The answer to a request of ours."""
+
+    sequence: int
+    value: Any
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The error that a request of ours led to."""
+
+    sequence: int
+    error: BaseException
+
+
+@dataclass(frozen=True)
+class OtherDialect:
+    """The peer does not understand what we sent so far. See `Session.change_dialect`."""
+
+    dialect: Dialect
+
+
+Event = Request | BadRequest | Reply | Failure | OtherDialect
+
+
+class _Held:
+    """A message that waits for classes to be inspected."""
+
+    __slots__ = ("finish", "missing")
+
+    def __init__(self, finish: Callable[[], Event], missing: set[tuple[str, int, bool]]) -> None:
+        self.finish = finish
+        self.missing = missing
+
+
+def _is_method(pair: Any) -> bool:
+    """Tell whether something is a name and a docstring, or None."""
+    return (
+        type(pair) is tuple and len(pair) == 2 and type(pair[0]) is str and (pair[1] is None or type(pair[1]) is str)
+    )
+
+
+class Session:
+    """See the module.
+
+    Args:
+        rules: the rules to start with; `rules` may be assigned later.
+        maker: makes the proxies.
+        expects: tells whether the answer to a sequence number of ours is still waited for.
+        on_release: called when there is something to give back, from any thread; see `BorrowedTable`.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        maker: ProxyMaker,
+        expects: Callable[[int], bool],
+        on_release: Callable[[], None],
+    ) -> None:
+        self.rules = rules
+        self.lent = LentTable()
+        self.borrowed = BorrowedTable(on_release)
+        self.compress = rules.compression != "never"
+        self.dialect = Dialect(rules.protocol_version) if rules.protocol_version else None
+        self._maker = maker
+        self._expects = expects
+        self._boxer = Boxer(maker, self.lent, self.borrowed)
+        self._decoder = FrameDecoder(rules.max_frame)
+        self._sequences = itertools.count()
+        self._unconfirmed: list[bytes] | None = None if self.dialect else []
+        self._frames: deque[bytes] = deque()
+        self._inspections: dict[int, Identity] = {}
+        self._held_requests: deque[_Held] = deque()
+        self._held_answers: list[_Held] = []
+
+    # Asked by the protocol: what to send.
+
+    def encode_request(self, verb: int, arguments: tuple[Any, ...]) -> tuple[int, bytes]:
+        """Give the sequence number and the frame of a new request. Any thread may call.
+
+        Raises:
+            EncodingError: an argument cannot be sent; nothing has changed.
+        """
+        sequence = next(self._sequences)
+        return sequence, self._boxed(REQUEST, sequence, b"\x11" + dump(int(verb)), arguments)
+
+    def encode_reply(self, sequence: int, value: Any) -> bytes:
+        """Give the frame that answers a request with a value. Any thread may call. Raises as `encode_request`."""
+        return self._boxed(REPLY, sequence, b"", value)
+
+    def encode_failure(self, sequence: int, error: BaseException) -> bytes:
+        """Give the frame that answers a request with an exception. Any thread may call."""
+        version = RPYC_5_VERSION if self.dialect is Dialect.V5 else RPYC_VERSION
+        try:
+            return self._frame(EXCEPTION, sequence, dump(vinegar.dump(error, self.rules, version)))
+        except Exception as reason:
+            # Too long, or too deep, to be told in full; or its class does what nobody expects.
+            why = str(reason) if isinstance(reason, TxRPyCError) else vinegar.name_of(type(reason))
+            brief = EncodingError(f"a {vinegar.name_of(type(error))} was raised, which cannot be sent: {why}")
+            return self._frame(EXCEPTION, sequence, dump(vinegar.dump(brief, self.rules, version)))
+
+    def take_frames(self) -> list[bytes]:
+        """Give the frames that are to be sent by themselves: releases, inspections, answers to releases. Any thread may call."""
+        frames: list[bytes] = []
+        while self._frames:
+            try:
+                frames.append(self._frames.popleft())
+            except IndexError:
+                break
+        for identity, count in self.borrowed.take_released():
+            body = dump((DEL, (LABEL_TUPLE, ((LABEL_LOCAL_REF, identity), (LABEL_VALUE, count)))))
+            frames.append(self._frame(REQUEST, next(self._sequences), body))
+        return frames
+
+    def _boxed(self, message: int, sequence: int, head: bytes, value: Any) -> bytes:
+        out = [head]
+        lent = self._boxer.encode(value, out)
+        try:
+            return self._frame(message, sequence, b"".join(out))
+        except EncodingError:
+            self._boxer.take_back(lent)
+            raise
+
+    def _frame(self, message: int, sequence: int, body: bytes) -> bytes:
+        payload = seal(self.dialect or Dialect.V6, message, sequence, body)
+        frame = encode_frame(payload, compress=self.compress, limit=self.rules.max_frame)
+        unconfirmed = self._unconfirmed
+        if unconfirmed is not None:
+            unconfirmed.append(payload)
+        return frame
+
+    def change_dialect(self, dialect: Dialect) -> list[bytes]:
+        """Begin anew with a peer of another dialect, on another connection; give the frames to send there.
+
+        Nothing of what was sent was understood, so all of it is sent again.
+        """
+        unconfirmed, self._unconfirmed = self._unconfirmed or [], None
+        self.dialect = dialect
+        self._decoder = FrameDecoder(self.rules.max_frame)
+        return [
+            encode_frame(translate(payload, dialect), compress=self.compress, limit=self.rules.max_frame)
+            for payload in unconfirmed
+        ]
+
+    # Asked by the protocol: what came.
+
+    def receive_data(self, data: bytes) -> list[Event]:
+        """Take bytes from the peer and give the events that they complete. See the module."""
+        events: list[Event] = []
+        for payload in self._decoder.feed(data):
+            dialect, message, sequence, body = open_envelope(payload)
+            if self._unconfirmed and dialect is Dialect.V5:
+                return [*events, OtherDialect(dialect)]
+            self._unconfirmed = None
+            self.dialect = dialect
+            event = self._message(message, sequence, body)
+            if event is not None:
+                events.append(event)
+            if self._held_requests or self._held_answers:
+                events += self._resumed()
+        return events
+
+    def _message(self, message: int, sequence: int, body: Any) -> Event | None:
+        if message == REQUEST:
+            return self._request(sequence, body)
+        if sequence in self._inspections:
+            self._learn(self._inspections.pop(sequence), message, body)
+            return None
+        if message == REPLY:
+            return self._reply(sequence, body)
+        if not self._expects(sequence):
+            return None
+        try:
+            return Failure(sequence, vinegar.load(body, self.rules))
+        except ProtocolError as error:
+            return Failure(sequence, error)
+
+    def _request(self, sequence: int, body: Any) -> Event | None:
+        unmade: list[Unmade] = []
+        try:
+            if type(body) is not tuple or len(body) != 2 or type(body[0]) is not int:
+                raise ProtocolError("a request that is not a pair of verb and arguments")
+            verb, package = body
+            if verb == DEL:
+                self._release(package)
+                self._frames.append(self.encode_reply(sequence, None))
+                return None
+            arguments = self._boxer.decode(package, unmade)
+            if type(arguments) is not tuple:
+                raise ProtocolError("a request whose arguments are not a tuple")
+        except (ProtocolError, UnknownReference) as error:
+            self._drop(unmade)
+            return self._in_order(BadRequest(sequence, error))
+        if not unmade:
+            event = Request(sequence, verb, arguments)
+            # What the peer sends next may wait for this inspection, and what we hold for that.
+            return event if verb == INSPECT else self._in_order(event)
+        held = _Held(lambda: Request(sequence, verb, self._boxer.settle(arguments)), self._inspect(unmade))
+        self._held_requests.append(held)
+        return None
+
+    def _in_order(self, event: Event) -> Event | None:
+        if not self._held_requests:
+            return event
+        self._held_requests.append(_Held(lambda: event, set()))
+        return None
+
+    def _reply(self, sequence: int, package: Any) -> Event | None:
+        unmade: list[Unmade] = []
+        try:
+            value = self._boxer.decode(package, unmade)
+        except (ProtocolError, UnknownReference) as error:
+            self._drop(unmade)
+            return Failure(sequence, error) if self._expects(sequence) else None
+        if not self._expects(sequence):
+            # Too late, or unasked for. The proxies in it die here, which gives them back.
+            self._drop(unmade)
+            return None
+        if not unmade:
+            return Reply(sequence, value)
+        self._held_answers.append(_Held(lambda: Reply(sequence, self._boxer.settle(value)), self._inspect(unmade)))
+        return None
+
+    def _release(self, package: Any) -> None:
+        """Do a DEL: its arguments are our object and, from rpyc 4 on, the count."""
+        try:
+            label, content = package
+            parts = [item[1] for item in content] if label == LABEL_TUPLE else list(content)
+            identity = read_identity(parts[0])
+            count = parts[1] if len(parts) > 1 else 1
+        except (TypeError, ValueError, IndexError) as error:
+            raise ProtocolError("a release that is not a reference and a count") from error
+        if type(count) is not int or count < 1:
+            raise ProtocolError(f"a release of {count!r:.40} references")
+        self.lent.give_back(identity, count)
+
+    # Messages that wait for classes.
+
+    def _inspect(self, unmade: list[Unmade]) -> set[tuple[str, int, bool]]:
+        """Ask for the classes that nobody asked for yet; give all that are needed."""
+        needed = set()
+        asked = {class_of(identity) for identity in self._inspections.values()}
+        for hole in unmade:
+            kind = class_of(hole.identity)
+            needed.add(kind)
+            if kind not in asked:
+                asked.add(kind)
+                sequence = next(self._sequences)
+                self._inspections[sequence] = hole.identity
+                body = dump((INSPECT, (LABEL_VALUE, (hole.identity,))))
+                self._frames.append(self._frame(REQUEST, sequence, body))
+        return needed
+
+    def _learn(self, identity: Identity, message: int, body: Any) -> None:
+        """Take the answer to an inspection. A peer that refuses it gets proxies without special methods."""
+        offered: Any = None
+        unmade: list[Unmade] = []
+        if message == REPLY:
+            try:
+                offered = self._boxer.decode(body, unmade)
+            except (ProtocolError, UnknownReference):
+                pass
+            self._drop(unmade)
+        # Plain tuples only: going over a proxy would ask the peer.
+        methods = filter(_is_method, offered) if type(offered) is tuple else ()
+        self._maker.learn(identity, tuple(methods))
+        kind = class_of(identity)
+        for held in itertools.chain(self._held_requests, self._held_answers):
+            held.missing.discard(kind)
+
+    def _resumed(self) -> list[Event]:
+        events: list[Event] = []
+        while self._held_requests and not self._held_requests[0].missing:
+            events.append(self._held_requests.popleft().finish())
+        for held in [held for held in self._held_answers if not held.missing]:
+            self._held_answers.remove(held)
+            events.append(held.finish())
+        return events
+
+    def _drop(self, unmade: list[Unmade]) -> None:
+        for hole in unmade:
+            self.borrowed.drop(hole.identity)
+
+    def close(self) -> None:
+        """Forget all that the peer lent and borrowed: the connection is gone."""
+        self.lent.clear()
+        self.borrowed.clear()
+        self._held_requests.clear()
+        self._held_answers.clear()
+        self._inspections.clear()
+        self._frames.clear()

@@ -1,0 +1,322 @@
+"""The protocol: RPyC's asynchronous wire protocol as a Twisted Protocol.
+
+It joins a session (what the bytes mean) to a transport and an outflow (how they travel), keeps a Deferred for each request that waits, and hands
+what the peer asks to a dispatcher, which is the face's. It runs no code of the user's except callbacks of those Deferreds.
+
+Everything that waits ends exactly once: whoever takes a Deferred out of the table of waiting requests fires it.
+
+A peer of the older dialect cannot understand our first requests, and says so in its own dialect while it closes; then nothing has been carried
+out. A protocol that was given `redial` makes a second connection, and sends them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IAddress, ITCPTransport
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from txrpyc.core.boxing import ProxyMaker
+from txrpyc.core.config import Rules
+from txrpyc.core.consts import Verb
+from txrpyc.core.envelope import Dialect
+from txrpyc.core.identity import offered_methods, read_identity
+from txrpyc.core.session import BadRequest, OtherDialect, Reply, Request, Session
+from txrpyc.core.session import Failure as RemoteFailure
+from txrpyc.errors import ConnectionLost, EncodingError, ProtocolError, UnknownReference
+from txrpyc.interfaces import IDispatcher
+from txrpyc.outflow import Outflow
+
+__all__ = ["Answer", "RPyCProtocol", "is_local"]
+
+
+class Answer(Deferred[Any]):
+    """The Deferred of one request. Cancelling it gives up waiting; the peer is not told, and its late answer is dropped."""
+
+    def __init__(self, forget: Callable[[int], object]) -> None:
+        self._forget = forget
+        self.sequence: int | None = None
+        super().__init__(Answer._give_up)
+
+    def deliver(self, value: Any) -> None:
+        """Fire with a value. For a face whose values must not be looked at by a Deferred, to be overridden."""
+        self.callback(value)
+
+    @staticmethod
+    def _give_up(answer: Deferred[Any]) -> None:
+        assert isinstance(answer, Answer)
+        if answer.sequence is not None:
+            answer._forget(answer.sequence)
+
+
+def is_local(address: IAddress | None) -> bool:
+    """Tell whether an address is on this machine for sure: loopback, or not of a network at all."""
+    host = getattr(address, "host", None)
+    return not isinstance(host, str) or host == "::1" or host.startswith(("127.", "::ffff:127."))
+
+
+class RPyCProtocol(Protocol):
+    """One connection. See the module.
+
+    Args:
+        rules: the rules of this side.
+        maker: makes the proxies for the peer's objects.
+        dispatcher: carries out what the peer asks.
+        in_reactor: runs a function soon in the thread of the transport's reactor; callable from any thread and inside garbage collections.
+        threaded: whether requests and answers come from other threads than the reactor's.
+        answer_class: what `request` gives; a subclass of `Answer`.
+
+    Attributes:
+        session: what the bytes mean; its tables and rules.
+        redial: makes another connection to the same peer for this very protocol; None if that is not possible.
+        lost: why the connection is gone; None while it is not.
+        received: how many requests and answers have come in.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        rules: Rules,
+        maker: ProxyMaker,
+        dispatcher: IDispatcher,
+        in_reactor: Callable[[Callable[[], None]], None],
+        *,
+        threaded: bool,
+        answer_class: type[Answer] = Answer,
+    ) -> None:
+        self._waiting: dict[int, Answer] = {}
+        self.session = Session(rules, maker, self._waiting.__contains__, self._schedule_releases)
+        self.redial: Callable[[], None] | None = None
+        self.lost: ConnectionLost | None = None
+        self.received = 0
+        self.outflow = Outflow(in_reactor, threaded)
+        self._maker = maker
+        self._dispatcher = dispatcher
+        self._in_reactor = in_reactor
+        self._answer_class = answer_class
+        self._redialing = False
+        self._next_dialect = Dialect.V5
+        self._broken: ProtocolError | None = None
+
+    # For the face: asking.
+
+    def new_answer(self) -> Answer:
+        """Give an Answer to be passed to `send`, so that callbacks can be added before anything can fire it."""
+        return self._answer_class(self.forget)
+
+    def request(self, verb: int, *arguments: Any) -> Answer:
+        """Ask the peer for something.
+
+        Returns:
+            A Deferred that fires with the result and fails with the peer's exception, with `ConnectionLost`, or with
+            `EncodingError` if an argument cannot be sent.
+        """
+        answer = self.new_answer()
+        try:
+            self.send(answer, verb, arguments)
+        except EncodingError:
+            answer.errback(Failure())
+        return answer
+
+    def send(self, answer: Answer, verb: int, arguments: tuple[Any, ...]) -> None:
+        """Ask the peer for something; the answer, made by `new_answer`, will fire. Any thread may call.
+
+        Raises:
+            EncodingError: an argument cannot be sent. Nothing was, and the answer will not fire.
+        """
+        sequence, frame = self.session.encode_request(verb, arguments)
+        answer.sequence = sequence
+        self._waiting[sequence] = answer
+        self.outflow.write([*self.session.take_frames(), frame])
+        if self.lost is not None and self._waiting.pop(sequence, None) is not None:
+            # Lost before, or while, it was registered: connectionLost may not have seen it.
+            answer.errback(Failure(self.gone()))
+
+    def forget(self, sequence: int) -> Answer | None:
+        """Stop waiting for an answer; give it if it was still waited for. Any thread may call."""
+        return self._waiting.pop(sequence, None)
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for their answer."""
+        return len(self._waiting)
+
+    def gone(self) -> ConnectionLost:
+        """Give a new exception that says why the connection is gone."""
+        return ConnectionLost(*(self.lost.args if self.lost is not None else ("the connection is not there",)))
+
+    # For the dispatcher: answering. Any thread may call.
+
+    def answer(self, sequence: int, value: Any) -> None:
+        """Answer a request with a value; with an exception if the value cannot be sent."""
+        try:
+            frame = self.session.encode_reply(sequence, value)
+        except EncodingError as error:
+            self.answer_error(sequence, error)
+        else:
+            self.outflow.write([frame, *self.session.take_frames()])
+
+    def answer_error(self, sequence: int, error: BaseException) -> None:
+        """Answer a request with an exception."""
+        self.outflow.write([self.session.encode_failure(sequence, error), *self.session.take_frames()])
+
+    def release(self) -> None:
+        """Give back to the peer what has died here."""
+        if self.lost is None:
+            self.outflow.write(self.session.take_frames())
+
+    def _schedule_releases(self) -> None:
+        if self.lost is None:
+            self._in_reactor(self.release)
+
+    # For the transport.
+
+    def connectionMade(self) -> None:
+        """Begin, or go on with a peer that turned out to speak the other dialect."""
+        assert self.transport is not None
+        compression = self.session.rules.compression
+        self.session.compress = compression == "always" or (compression == "auto" and not is_local(self.transport.getPeer()))
+        if ITCPTransport.providedBy(self.transport):
+            try:
+                self.transport.setTcpNoDelay(True)
+                self.transport.setTcpKeepAlive(True)
+            except OSError:
+                pass  # a unix socket, or gone already
+        if self._redialing:
+            self._redialing = False
+            self.outflow.write(self.session.change_dialect(self._next_dialect))
+            self.outflow.attach(self.transport)
+            return
+        self.outflow.attach(self.transport)
+        self._dispatcher.connection_made()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take bytes, and send at once all that they lead to."""
+        if self._redialing or self._broken is not None:
+            return
+        with self.outflow.corked():
+            try:
+                for event in self.session.receive_data(data):
+                    self._handle(event)
+            except ProtocolError as error:
+                self._break(error)
+                return
+            self.outflow.write(self.session.take_frames())
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Fail everything that waits, then tell the dispatcher."""
+        if self._redialing:
+            self._in_reactor(self._redial)
+            return
+        self.end(self._why(reason))
+
+    def end(self, why: str) -> None:
+        """Take the connection for gone, for the reason in words. Does nothing the second time."""
+        if self.lost is not None:
+            return
+        self.lost = ConnectionLost(why)
+        self.outflow.lose()
+        self.session.close()
+        while self._waiting:
+            try:
+                _sequence, answer = self._waiting.popitem()
+            except KeyError:
+                break
+            answer.errback(Failure(self.gone()))
+        self._dispatcher.connection_lost(self.gone())
+
+    def _why(self, reason: Failure) -> str:
+        if self._broken is not None:
+            return f"the connection was closed because the peer broke the protocol: {self._broken}"
+        if reason.check(ConnectionDone):
+            return "the connection was closed"
+        return f"the connection was lost: {reason.getErrorMessage()}"
+
+    # What came.
+
+    def _handle(self, event: Any) -> None:
+        self.received += 1
+        if type(event) is Reply:
+            answer = self._waiting.pop(event.sequence, None)
+            if answer is not None:
+                answer.deliver(event.value)
+        elif type(event) is RemoteFailure:
+            answer = self._waiting.pop(event.sequence, None)
+            if answer is not None:
+                answer.errback(Failure(event.error))
+        elif type(event) is Request:
+            self._asked(event)
+        elif type(event) is BadRequest:
+            self.log.info("refused a request of {peer}: {error}", peer=self._peer(), error=event.error)
+            self.answer_error(event.sequence, event.error)
+        elif type(event) is OtherDialect:
+            self._other_dialect(event)
+
+    def _asked(self, request: Request) -> None:
+        """Answer at once what runs nobody's code, also while the dispatcher is busy; leave the rest to it."""
+        if request.verb == Verb.PING and len(request.arguments) == 1:
+            self.answer(request.sequence, request.arguments[0])
+        elif request.verb == Verb.CLOSE:
+            self.answer(request.sequence, None)
+            assert self.transport is not None
+            self.transport.loseConnection()
+        elif request.verb == Verb.INSPECT and len(request.arguments) == 1 and self._inspected(request):
+            pass
+        else:
+            self._dispatcher.request_received(request.sequence, request.verb, request.arguments)
+
+    def _inspected(self, request: Request) -> bool:
+        """Answer an inspection, unless the object is another peer's, which must then be asked."""
+        try:
+            value = self.session.lent.get(read_identity(request.arguments[0]))
+        except (ProtocolError, UnknownReference) as error:
+            self.answer_error(request.sequence, error)
+            return True
+        if self._maker.identity_of(value) is not None:
+            return False
+        self.answer(request.sequence, offered_methods(value))
+        return True
+
+    def _other_dialect(self, event: OtherDialect) -> None:
+        assert self.transport is not None
+        if self.redial is None:
+            self._break(
+                ProtocolError(
+                    "the peer speaks the wire of rpyc 4.1 to 5.3, and this connection cannot be made anew; "
+                    "connect with the configuration {'protocol_version': 5}"
+                )
+            )
+            return
+        self._redialing = True
+        self._next_dialect = event.dialect
+        self.outflow.detach()
+        self.transport.abortConnection()
+
+    def _redial(self) -> None:
+        assert self.redial is not None
+        try:
+            self.redial()
+        except Exception as error:
+            self.redial_failed(error)
+
+    def redial_failed(self, error: BaseException) -> None:
+        """Take note that the second connection could not be made."""
+        self._redialing = False
+        self.end(f"the peer speaks the wire of rpyc 4.1 to 5.3, and connecting to it again failed: {error}")
+
+    def _break(self, error: ProtocolError) -> None:
+        assert self.transport is not None
+        self.log.warn("closing the connection to {peer}: {error}", peer=self._peer(), error=error)
+        self._broken = error
+        self.transport.abortConnection()
+
+    def _peer(self) -> str:
+        peer = self.transport.getPeer() if self.transport is not None else None
+        host = getattr(peer, "host", None)
+        return f"{host}:{getattr(peer, 'port', '')}" if host else str(getattr(peer, "name", None) or "an unnamed peer")
