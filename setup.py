@@ -6,9 +6,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
-VERSION = re.search(
-    r'^__version__ = "(.+)"$', (HERE / "txrpyc" / "version.py").read_text("utf-8"), re.MULTILINE
-)
+VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "txrpyc" / "version.py").read_text("utf-8"), re.MULTILINE)
 if VERSION is None:
     raise SystemExit('txrpyc/version.py has no line like __version__ = "1.2.3"')
 

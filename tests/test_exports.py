@@ -35,9 +35,7 @@ def is_at_home(value: object) -> bool:
 class ExportTests(SynchronousTestCase):
     def run_fresh(self, code: str) -> None:
         """Run the code in a new process, where a warning is an error as well."""
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True
-        )
+        done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_all_resolves(self) -> None:

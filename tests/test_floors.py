@@ -206,12 +206,7 @@ class ReadingTests(SynchronousTestCase):
     def test_every_import_counts(self) -> None:
         """Imports are found at any depth, and relative ones get their full names."""
         code = ast.parse(
-            "import a.b\n"
-            "if TYPE_CHECKING:\n"
-            "    from c import d\n"
-            "def f():\n"
-            "    from . import e\n"
-            "    from ..g import h\n"
+            "import a.b\nif TYPE_CHECKING:\n    from c import d\ndef f():\n    from . import e\n    from ..g import h\n"
         )
         self.assertEqual(set(names_imported(code, "x.y")), {"a.b", "c.d", "x.y.e", "x.g.h"})
 

@@ -22,9 +22,7 @@ PYTHON = sys.executable
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 # A copy of the checkout is without these: an old build or plugin cache in it could hide a fault.
-LEFT_OUT = shutil.ignore_patterns(
-    ".*", "build", "dist", "*.egg-info", "_trial_temp*", "__pycache__", "dropin.cache"
-)
+LEFT_OUT = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "_trial_temp*", "__pycache__", "dropin.cache")
 
 
 def run(command: list[str | Path], cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:

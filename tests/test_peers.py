@@ -20,7 +20,5 @@ class PeerTests(SynchronousTestCase):
 
     def test_failure_shows_stderr(self) -> None:
         """A script that cannot start is an error which holds what it wrote to stderr."""
-        problem = self.assertRaises(
-            peers.PeerError, peers.Peer, sys.executable, "there_is_no_such_script.py"
-        )
+        problem = self.assertRaises(peers.PeerError, peers.Peer, sys.executable, "there_is_no_such_script.py")
         self.assertIn("can't open file", str(problem))

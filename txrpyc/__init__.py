@@ -1,7 +1,7 @@
 """RPyC (Remote Python Call) on Twisted: the objects of another process as if they were one's own.
 
-For scripts, ``import txrpyc as rpyc``. For Twisted programs, `txrpyc.deferred`. To serve, ``twistd txrpyc`` or `ThreadedServer`.
-Importing this starts nothing and installs no reactor.
+For scripts, ``import txrpyc as rpyc``. For Twisted programs, `txrpyc.deferred`. To serve, ``twistd txrpyc`` or
+`ThreadedServer`. Importing this starts nothing and installs no reactor.
 """
 
 from txrpyc import classic

@@ -25,4 +25,6 @@ class IDispatcher(Interface):
         """
 
     def connection_lost(error: Exception) -> None:
-        """The connection is gone, for the reason that the error gives. Called once, after every waiting request has failed."""
+        """The connection is gone, for the reason that the error gives. Called once, after every waiting request has
+        failed.
+        """

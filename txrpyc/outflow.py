@@ -1,10 +1,12 @@
 """The one place that writes to a connection's transport, in order, from any thread.
 
-What is owned here is the queue of frames and the right to send, which is a lock that nobody ever waits for: who does not get it
-leaves the frames to the holder, who looks again after giving it back. So a destructor, in the middle of anything, may write.
+What is owned here is the queue of frames and the right to send, which is a lock that nobody ever waits for: who
+does not get it
+leaves the frames to the holder, who looks again after giving it back. So a destructor, in the middle of anything,
+may write.
 
-1. While nothing is queued in the transport, a frame goes straight to the socket, by the thread that writes it. Twisted's
-   ``transport.write`` would cost two system calls and an iteration of the reactor more.
+1. While nothing is queued in the transport, a frame goes straight to the socket, by the thread that writes it.
+   Twisted's ``transport.write`` would cost two system calls and an iteration of the reactor more.
 2. What the socket does not take goes through the transport, in the reactor's thread, piece by piece as it drains, and
    everything later goes behind it.
 3. Holding the lock (`corked`) collects frames, so that all answers to one read are one write.

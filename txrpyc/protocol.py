@@ -1,12 +1,14 @@
 """The protocol: RPyC's asynchronous wire protocol as a Twisted Protocol.
 
-It joins a session (what the bytes mean) to a transport and an outflow (how they travel), keeps a Deferred for each request that waits, and hands
-what the peer asks to a dispatcher, which is the face's. It runs no code of the user's except callbacks of those Deferreds.
+It joins a session (what the bytes mean) to a transport and an outflow (how they travel), keeps a Deferred for each
+request that waits, and hands what the peer asks to a dispatcher, which is the face's. It runs no code of the user's
+except callbacks of those Deferreds.
 
 Everything that waits ends exactly once: whoever takes a Deferred out of the table of waiting requests fires it.
 
-A peer of the older dialect cannot understand our first requests, and says so in its own dialect while it closes; then nothing has been carried
-out. A protocol that was given `redial` makes a second connection, and sends them again.
+A peer of the older dialect cannot understand our first requests, and says so in its own dialect while it closes;
+then nothing has been carried out. A protocol that was given `redial` makes a second connection, and sends them
+again.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress, ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
@@ -36,7 +38,9 @@ __all__ = ["Answer", "RPyCProtocol", "is_local"]
 
 
 class Answer(Deferred[Any]):
-    """The Deferred of one request. Cancelling it gives up waiting; the peer is not told, and its late answer is dropped."""
+    """The Deferred of one request. Cancelling it gives up waiting; the peer is not told, and its late answer is
+    dropped.
+    """
 
     def __init__(self, forget: Callable[[int], object]) -> None:
         self._forget = forget
@@ -46,6 +50,10 @@ class Answer(Deferred[Any]):
     def deliver(self, value: Any) -> None:
         """Fire with a value. For a face whose values must not be looked at by a Deferred, to be overridden."""
         self.callback(value)
+
+    def deliver_error(self, error: BaseException) -> None:
+        """Fail with an exception."""
+        self.errback(Failure(error))
 
     @staticmethod
     def _give_up(answer: Deferred[Any]) -> None:
@@ -67,7 +75,8 @@ class RPyCProtocol(Protocol):
         rules: the rules of this side.
         maker: makes the proxies for the peer's objects.
         dispatcher: carries out what the peer asks.
-        in_reactor: runs a function soon in the thread of the transport's reactor; callable from any thread and inside garbage collections.
+        in_reactor: runs a function soon in the thread of the transport's reactor; callable from any thread and
+            inside garbage collections.
         threaded: whether requests and answers come from other threads than the reactor's.
         answer_class: what `request` gives; a subclass of `Answer`.
 
@@ -100,6 +109,7 @@ class RPyCProtocol(Protocol):
         self._dispatcher = dispatcher
         self._in_reactor = in_reactor
         self._answer_class = answer_class
+        self._on_lost: list[Deferred[ConnectionLost]] = []
         self._redialing = False
         self._next_dialect = Dialect.V5
         self._broken: ProtocolError | None = None
@@ -147,6 +157,14 @@ class RPyCProtocol(Protocol):
         """How many requests wait for their answer."""
         return len(self._waiting)
 
+    def when_lost(self) -> Deferred[ConnectionLost]:
+        """Give a Deferred that fires with the reason once the connection is gone. In the reactor's thread."""
+        if self.lost is not None:
+            return succeed(self.gone())
+        lost: Deferred[ConnectionLost] = Deferred()
+        self._on_lost.append(lost)
+        return lost
+
     def gone(self) -> ConnectionLost:
         """Give a new exception that says why the connection is gone."""
         return ConnectionLost(*(self.lost.args if self.lost is not None else ("the connection is not there",)))
@@ -181,7 +199,9 @@ class RPyCProtocol(Protocol):
         """Begin, or go on with a peer that turned out to speak the other dialect."""
         assert self.transport is not None
         compression = self.session.rules.compression
-        self.session.compress = compression == "always" or (compression == "auto" and not is_local(self.transport.getPeer()))
+        self.session.compress = compression == "always" or (
+            compression == "auto" and not is_local(self.transport.getPeer())
+        )
         if ITCPTransport.providedBy(self.transport):
             try:
                 self.transport.setTcpNoDelay(True)
@@ -229,6 +249,9 @@ class RPyCProtocol(Protocol):
             except KeyError:
                 break
             answer.errback(Failure(self.gone()))
+        listeners, self._on_lost = self._on_lost, []
+        for listener in listeners:
+            listener.callback(self.gone())
         self._dispatcher.connection_lost(self.gone())
 
     def _why(self, reason: Failure) -> str:
@@ -249,7 +272,7 @@ class RPyCProtocol(Protocol):
         elif type(event) is RemoteFailure:
             answer = self._waiting.pop(event.sequence, None)
             if answer is not None:
-                answer.errback(Failure(event.error))
+                answer.deliver_error(event.error)
         elif type(event) is Request:
             self._asked(event)
         elif type(event) is BadRequest:
@@ -296,7 +319,7 @@ class RPyCProtocol(Protocol):
         self._redialing = True
         self._next_dialect = event.dialect
         self.outflow.detach()
-        self.transport.abortConnection()
+        self.abort()
 
     def _redial(self) -> None:
         assert self.redial is not None
@@ -310,11 +333,17 @@ class RPyCProtocol(Protocol):
         self._redialing = False
         self.end(f"the peer speaks the wire of rpyc 4.1 to 5.3, and connecting to it again failed: {error}")
 
+    def abort(self) -> None:
+        """Cut the connection, if it is there. In the reactor's thread."""
+        transport: Any = self.transport
+        if transport is not None:
+            transport.abortConnection()
+
     def _break(self, error: ProtocolError) -> None:
         assert self.transport is not None
         self.log.warn("closing the connection to {peer}: {error}", peer=self._peer(), error=error)
         self._broken = error
-        self.transport.abortConnection()
+        self.abort()
 
     def _peer(self) -> str:
         peer = self.transport.getPeer() if self.transport is not None else None

@@ -58,8 +58,9 @@ def exposed(attribute: _F) -> _F: ...
 def exposed(attribute: Any) -> Any:
     """Mark a method or a nested class as one that the peer may reach.
 
-    Used as ``@exposed``, below any other decorator; or as ``@exposed("prefix_")`` where the connection's `exposed_prefix` is not ``"exposed_"``. In a
-    subclass of a service that is all; another class needs the decorator `service` as well.
+    Used as ``@exposed``, below any other decorator; or as ``@exposed("prefix_")`` where the connection's
+    `exposed_prefix` is not ``"exposed_"``. In a subclass of a service that is all; another class needs the
+    decorator `service` as well.
 
     Raises:
         TypeError: this cannot be marked.

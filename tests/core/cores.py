@@ -64,9 +64,7 @@ class Side:
         self.inspected: Counter[tuple[str, int, bool]] = Counter()
         self.outbox: list[bytes] = []
         self.releases = 0
-        self.session = Session(
-            make_rules(settings), self.maker, self.awaited.__contains__, self._on_release
-        )
+        self.session = Session(make_rules(settings), self.maker, self.awaited.__contains__, self._on_release)
 
     def _on_release(self) -> None:
         self.releases += 1
@@ -135,9 +133,7 @@ def frame(message: int, sequence: int, body: Any, dialect: Dialect = Dialect.V6)
     return encode_frame(seal(dialect, message, sequence, brine.dump(body)), compress=False)
 
 
-def request(
-    sequence: int, *items: Any, verb: int = Verb.CALL, dialect: Dialect = Dialect.V6
-) -> bytes:
+def request(sequence: int, *items: Any, verb: int = Verb.CALL, dialect: Dialect = Dialect.V6) -> bytes:
     return frame(REQUEST, sequence, (int(verb), (LABEL_TUPLE, items)), dialect)
 
 

@@ -27,10 +27,7 @@ class RecordedTests(SynchronousTestCase):
         for version in BOTH:
             for vector in recorded(version)["access"]:
                 rules = make_rules(vector["settings"])
-                ours = {
-                    name: reached(value, name, rules, vector["permission"])
-                    for name in vector["names"]
-                }
+                ours = {name: reached(value, name, rules, vector["permission"]) for name in vector["names"]}
                 self.assertEqual(ours, vector["names"], vector["settings"])
 
 
@@ -38,9 +35,7 @@ class ReachableTests(SynchronousTestCase):
     def test_refusal_names_the_setting(self) -> None:
         """Who is refused is told the name and the setting that would allow it."""
         value, rules = specimens.Guarded(), make_rules()
-        refusal = self.assertRaises(
-            AttributeError, reachable_name, value, "hello", rules, "allow_getattr"
-        )
+        refusal = self.assertRaises(AttributeError, reachable_name, value, "hello", rules, "allow_getattr")
         self.assertIn("'hello'", str(refusal))
         self.assertIn("allow_public_attrs", str(refusal))
         refusal = self.assertRaises(

@@ -18,10 +18,7 @@ from txrpyc.errors import EncodingError, LimitExceeded, ProtocolError
 
 def vectors(version: str) -> list[tuple[Any, bytes]]:
     """Give the recorded values with their encodings."""
-    return [
-        (specimens.evaluate(vector["value"]), read_bytes(vector["data"]))
-        for vector in recorded(version)["brine"]
-    ]
+    return [(specimens.evaluate(vector["value"]), read_bytes(vector["data"])) for vector in recorded(version)["brine"]]
 
 
 def digit_limit() -> int:

@@ -54,9 +54,7 @@ class EncodeTests(SynchronousTestCase):
         """A payload past the limit, if only before compression, is an EncodingError."""
         encode_frame(b"x" * 5000, compress=True, limit=5000)
         for compress in (True, False):
-            error = self.assertRaises(
-                EncodingError, encode_frame, b"x" * 5001, compress=compress, limit=5000
-            )
+            error = self.assertRaises(EncodingError, encode_frame, b"x" * 5001, compress=compress, limit=5000)
             self.assertIn("max_frame", str(error))
 
 

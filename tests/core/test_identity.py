@@ -109,9 +109,7 @@ class MethodsTests(SynchronousTestCase):
     def test_what_counts(self) -> None:
         """Methods of all kinds are offered, inherited too; properties and values are not."""
         offered = dict(offered_methods(specimens.Derived()))
-        self.assertLessEqual(
-            {"method", "of_class", "of_nobody", "__len__", "__call__"}, set(offered)
-        )
+        self.assertLessEqual({"method", "of_class", "of_nobody", "__len__", "__call__"}, set(offered))
         self.assertFalse({"text", "attribute"} & set(offered))
         self.assertFalse(LOCAL_ATTRS & set(offered))
         self.assertEqual(offered["method"], "Do nothing either.")

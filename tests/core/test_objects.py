@@ -134,9 +134,7 @@ class BorrowedTests(SynchronousTestCase):
     def arrive(self, identity: Identity = ONE) -> Any:
         """Let an object come from the peer; give the proxy."""
         proxy = self.table.borrow(identity)
-        return (
-            proxy if proxy is not None else self.table.settle(identity, lambda _identity: Thing())
-        )
+        return proxy if proxy is not None else self.table.settle(identity, lambda _identity: Thing())
 
     def test_one_proxy(self) -> None:
         """An object that comes again is the same proxy, while that lives, and is counted."""

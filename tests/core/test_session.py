@@ -72,9 +72,7 @@ class ExchangeTests(SynchronousTestCase):
             self.one.ask(PING, number)
         self.pair.pump()
         events = self.two.take_events()
-        self.assertEqual(
-            [event.arguments[0] for event in events], [n for n in range(10) for _ in "ab"]
-        )
+        self.assertEqual([event.arguments[0] for event in events], [n for n in range(10) for _ in "ab"])
         proxies = [event.arguments[1] for event in events[::2]]
         self.assertEqual([p.identity for p in proxies], [identify(thing) for thing in things])
         self.assertTrue(all(dict(p.methods).keys() >= {"method"} for p in proxies))
@@ -211,9 +209,7 @@ class DialectTests(SynchronousTestCase):
         """A peer is answered, and asked, in the dialect that it speaks."""
         for dialect in Dialect:
             side = Side()
-            side.receive(
-                request(0, (REMOTE, THEIRS), dialect=dialect) + frame(REQUEST, 1, 5, dialect)
-            )
+            side.receive(request(0, (REMOTE, THEIRS), dialect=dialect) + frame(REQUEST, 1, 5, dialect))
             side.answer(0, None)
             side.ask(PING)
             side.outbox.append(side.session.encode_failure(1, ValueError()))

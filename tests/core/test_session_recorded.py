@@ -172,11 +172,7 @@ class ReceiveTests(SynchronousTestCase):
     def test_pieces(self) -> None:
         """However the stream of messages is cut, byte by byte too, the same events come."""
         for version in BOTH:
-            stream = b"".join(
-                data
-                for vector, data in vectors(version, *KINDS)
-                if vector.get("verb") != Verb.INSPECT
-            )
+            stream = b"".join(data for vector, data in vectors(version, *KINDS) if vector.get("verb") != Verb.INSPECT)
             whole = list(map(outline, self.events(version, [stream])))
             self.assertEqual(len(whole), 19 + 26 + 8 - 1)
             ways: list[Any] = [cuts(stream, seed) for seed in range(20)]

@@ -24,9 +24,7 @@ class Host:
     root = "the service"
 
     def __init__(self) -> None:
-        self.rules = make_rules(
-            {"allow_public_attrs": True, "allow_setattr": True, "allow_delattr": True}
-        )
+        self.rules = make_rules({"allow_public_attrs": True, "allow_setattr": True, "allow_delattr": True})
         self.lent = LentTable()
 
     def inspect_foreign(self, value: Any, identity: Identity) -> Any | None:
@@ -93,9 +91,7 @@ class VerbTests(SynchronousTestCase):
 
     def test_call(self) -> None:
         """CALL takes positional arguments and pairs of named ones, or none of these."""
-        self.assertEqual(
-            self.perform(Verb.CALL, dict, ((("a", 1),),), (("b", 2),)), {"a": 1, "b": 2}
-        )
+        self.assertEqual(self.perform(Verb.CALL, dict, ((("a", 1),),), (("b", 2),)), {"a": 1, "b": 2})
         self.assertEqual(self.perform(Verb.CALL, max, (3, 5)), 5)
         self.refuse(ZeroDivisionError, Verb.CALL, divmod, (1, 0), ())
 

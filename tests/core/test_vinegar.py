@@ -35,9 +35,7 @@ def without_methods(record: Any) -> Any:
     return kind, arguments, tuple(a for a in attributes if a[0] not in METHODS), text
 
 
-def record_of(
-    kind: str, name: str, arguments: Any = (), attributes: Any = (), text: Any = ""
-) -> Any:
+def record_of(kind: str, name: str, arguments: Any = (), attributes: Any = (), text: Any = "") -> Any:
     return (kind, name), arguments, attributes, text
 
 

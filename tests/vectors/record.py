@@ -148,10 +148,7 @@ def main():
         "replies": list(record_replies(stream, connection, proxy)),
         "failures": list(record_failures(stream)),
         "identities": {name: rpyc.lib.get_id_pack(value) for name, value in objects.items()},
-        "methods": {
-            name: list(rpyc.lib.get_methods(netref.LOCAL_ATTRS, value))
-            for name, value in objects.items()
-        },
+        "methods": {name: list(rpyc.lib.get_methods(netref.LOCAL_ATTRS, value)) for name, value in objects.items()},
         "access": list(record_access()),
     }
     json.dump(recorded, sys.stdout, indent=1)

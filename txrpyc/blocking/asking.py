@@ -1,4 +1,4 @@
-"""What netrefs and results know of their connection, so that they need not import it."""
+"""What its parts know of a connection, so that they need not import it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from txrpyc.blocking.hub import Hub
+from txrpyc.blocking.live_config import LiveConfig
 from txrpyc.core.identity import Identity
+from txrpyc.protocol import RPyCProtocol
 
-__all__ = ["Asking"]
+__all__ = ["Asking", "Answering"]
 
 
 class Asking(Protocol):
@@ -42,3 +44,18 @@ class Asking(Protocol):
 
     def forget(self, sequence: int) -> bool:
         """Give up waiting for an answer; tell whether it was still waited for."""
+
+
+class Answering(Protocol):
+    """A connection, as seen by its serving half."""
+
+    hub: Hub
+    service: Any
+    config: LiveConfig
+    protocol: RPyCProtocol
+
+    def ended(self) -> None:
+        """The transport is gone."""
+
+    def drop(self) -> None:
+        """Cut the connection."""

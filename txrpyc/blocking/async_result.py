@@ -41,8 +41,9 @@ class _State(Enum):
 class AsyncResult:
     """The result of a call that was made with `async_`; it ends exactly once.
 
-    It ends with a value, with the peer's exception, with `ConnectionLost`, or by expiring; and then calls its callbacks, whichever it was. Any
-    thread may use it, except the thread of a running reactor for what waits (`wait`, `value`); that may await it.
+    It ends with a value, with the peer's exception, with `ConnectionLost`, or by expiring; and then calls its
+    callbacks, whichever it was. Any thread may use it, except the thread of a running reactor for what waits
+    (`wait`, `value`); that may await it.
 
     Args:
         connection: where the call was made.
@@ -105,7 +106,9 @@ class AsyncResult:
             self._end(_State.EXPIRED, None)
 
     def _taken(self) -> bool:
-        """Take the answer out of the protocol's table. Whoever does, ends the result: if that was the reader, it is about to."""
+        """Take the answer out of the protocol's table. Whoever does, ends the result: if that was the reader, it is
+        about to.
+        """
         return self._answer.sequence is not None and self._connection.forget(self._answer.sequence)
 
     def _done(self) -> bool:
@@ -133,7 +136,8 @@ class AsyncResult:
     def add_callback(self, func: Callable[[AsyncResult], Any]) -> None:
         """Call a function with this result once it has ended, however it ends; at once if it has.
 
-        It is called by a thread that waits for something of the connection, or by `BgServingThread`. What it raises is logged.
+        It is called by a thread that waits for something of the connection, or by `BgServingThread`. What it raises
+        is logged.
         """
         with self._ending:
             pending = self._state is _State.PENDING
@@ -153,12 +157,16 @@ class AsyncResult:
             self._cancel_timer = self._connection.call_later(timeout, self._expire_if_due)
 
     def expire_at(self, deadline: float | None) -> None:
-        """Do as `set_expiry`, with a time of `time.monotonic`, but without a timer: it expires when somebody waits or looks."""
+        """Do as `set_expiry`, with a time of `time.monotonic`, but without a timer: it expires when somebody waits
+        or looks.
+        """
         self._deadline = deadline
 
     @property
     def ready(self) -> bool:
-        """Whether the result, a value or an error, is there. Takes in what has arrived, and serves it, without waiting."""
+        """Whether the result, a value or an error, is there. Takes in what has arrived, and serves it, without
+        waiting.
+        """
         self._expire_if_due()
         if self._state is _State.PENDING:
             self._connection.poll_all()
@@ -192,8 +200,9 @@ class AsyncResult:
             reactor: the program's reactor, in whose thread it fires; None means the installed one.
 
         Returns:
-            A Deferred that fires with the value (a netref is in the reactor's thread of no use, as it blocks), and fails with the exception or with `AsyncResultTimeout`. Until then a thread of this library serves
-            the connection, so nobody needs to wait.
+            A Deferred that fires with the value (a netref is in the reactor's thread of no use, as it blocks), and
+            fails with the exception or with `AsyncResultTimeout`. Until then a thread of this library serves the
+            connection, so nobody needs to wait.
         """
         target = reactor if reactor is not None else application_reactor()
         outcome: Deferred[Any] = Deferred()

@@ -1,4 +1,6 @@
-"""RPyC's Channel and SocketStream: what a connected socket is handed over in. The bytes are the protocol's business, not theirs."""
+"""RPyC's Channel and SocketStream: what a connected socket is handed over in. The bytes are the protocol's
+business, not theirs.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,8 @@ class SocketStream:
     def connect(
         cls, host: str, port: int, ipv6: bool = False, timeout: float | None = _CONNECT_TIMEOUT, keepalive: bool = False
     ) -> SocketStream:
-        """Connect to a TCP port. Raises what the socket raises: `ConnectionRefusedError`, `socket.gaierror`, `TimeoutError`.
+        """Connect to a TCP port. Raises what the socket raises: `ConnectionRefusedError`, `socket.gaierror`,
+        `TimeoutError`.
 
         Args:
             host, port: where to.

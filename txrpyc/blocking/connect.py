@@ -57,7 +57,8 @@ def connect(
         keepalive: without effect: TCP keepalive is always on.
 
     Raises:
-        OSError: what the socket raises: `ConnectionRefusedError`, `socket.gaierror`, `TimeoutError` (after ten seconds for each address).
+        OSError: what the socket raises: `ConnectionRefusedError`, `socket.gaierror`, `TimeoutError` (after ten
+            seconds for each address).
         Other: as `connect_channel`.
     """
     refuse_reactor_thread("connect()", "use txrpyc.deferred.connect()")

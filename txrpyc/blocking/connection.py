@@ -33,8 +33,8 @@ _CLOSE_GRACE = 2.0
 class Connection:
     """A connection whose calls wait for their answers. Programs get one from `txrpyc.connect` and the like.
 
-    Any thread may use it. A thread that waits serves the peer's requests meanwhile, unless a `BgServingThread` does. What waits raises
-    `WrongThread` in the thread of a running reactor.
+    Any thread may use it. A thread that waits serves the peer's requests meanwhile, unless a `BgServingThread`
+    does. What waits raises `WrongThread` in the thread of a running reactor.
 
     Args:
         root: the service that this side offers.
@@ -53,20 +53,21 @@ class Connection:
         self._adopt(channel)
 
     @classmethod
-    def resident(
-        cls, root: Any, config: Mapping[str, Any], reactor: Any, on_job: Callable[[Connection], None]
-    ) -> Connection:
+    def resident(cls, root: Any, config: Mapping[str, Any], reactor: Any, on_job: Callable[[Hub], None]) -> Connection:
         """Make a connection that lives in an application's reactor, and is to be given a transport by `protocol`.
 
         Args:
             root: the service; its `on_connect` is the first job.
             config: settings.
             reactor: the application's reactor.
-            on_job: called in the reactor's thread when there is a job, for somebody to serve.
+            on_job: called with the connection's hub, by any thread, when there is a job: somebody shall come and do it.
         """
         connection = cls.__new__(cls)
-        connection._set_up(root, config, Hub(None, lambda: on_job(connection)), reactor, reactor.callFromThread, greets=True)
+        hub = Hub(None, lambda: on_job(hub))
+        connection._set_up(root, config, hub, reactor, reactor.callFromThread, greets=True)
         return connection
+
+    protocol: RPyCProtocol
 
     def _set_up(
         self, root: Any, config: Mapping[str, Any], hub: Hub, reactor: IReactorTime, in_reactor: Any, *, greets: bool
@@ -74,10 +75,11 @@ class Connection:
         self.hub = hub
         self.service = root
         self.config = LiveConfig(config)
+        self.serving = Serving(self, greets)
         self.protocol = RPyCProtocol(
             self.config.rules,
             NetrefMaker(self),
-            Serving(self, greets),
+            self.serving,
             in_reactor,
             threaded=True,
             answer_class=WrappedAnswer,
@@ -96,7 +98,7 @@ class Connection:
         self._channel = channel
         sock = channel.stream.sock
         sock.setblocking(False)
-        factory = Factory.forProtocol(lambda: self.protocol)  # type: ignore[arg-type,return-value]
+        factory = Factory.forProtocol(lambda: self.protocol)
         factory.noisy = False
         self._reactor.adoptStreamConnection(sock.fileno(), sock.family, factory)  # type: ignore[attr-defined]
 
@@ -279,18 +281,15 @@ class Connection:
 
     def drop(self) -> None:
         """Cut the connection without a word to the peer. Any thread may call; does not wait."""
-        self._in_reactor(self._abort)
+        self._in_reactor(self.protocol.abort)
         self.hub.interrupt()
 
-    def _abort(self) -> None:
-        transport = self.protocol.transport
-        if transport is not None:
-            transport.abortConnection()
-
     def close(self) -> None:
-        """Close the connection, and wait until it is closed: the peer is told, and gets two seconds. Does nothing the second time.
+        """Close the connection, and wait until it is closed: the peer is told, and gets two seconds. Does nothing the
+            second time.
 
-        What still waits for an answer fails with `ConnectionLost`. `on_disconnect` of this side's service has been called, unless it is still at it.
+        What still waits for an answer fails with `ConnectionLost`. `on_disconnect` of this side's service has been
+        called, unless it is still at it.
         """
         if self._closing:
             self._finish()
@@ -314,9 +313,10 @@ class Connection:
 
     def _part(self) -> None:
         """Close the transport; after the grace, cut it."""
-        for how in ("loseConnection", "abortConnection"):
-            if self.protocol.lost is None and self.protocol.transport is not None:
-                self._in_reactor(getattr(self.protocol.transport, how))
+        transport = self.protocol.transport
+        for end in (transport.loseConnection, self.protocol.abort) if transport is not None else ():
+            if self.protocol.lost is None:
+                self._in_reactor(end)
                 self.hub.interrupt()
                 self.hub.wait(lambda: self.protocol.lost is not None, monotonic() + _CLOSE_GRACE)
         if self.protocol.lost is None:
@@ -330,7 +330,9 @@ class Connection:
     def __enter__(self) -> Connection:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self.close()
 
     def __repr__(self) -> str:

@@ -57,7 +57,7 @@ def async_(proxy: Any) -> _Async:
     return wrapper
 
 
-class timed:  # noqa: N801
+class timed:
     """A version of a callable netref whose calls give an `AsyncResult` that expires.
 
     Args:

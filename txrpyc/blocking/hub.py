@@ -2,12 +2,14 @@
 
 The rule, in which everything that could hang is decided:
 
-1. At most one thread at a time leads: it alone runs the reactor of the connection. A connection that lives in an application's reactor is
-   led by that reactor for ever.
-2. What came for user code to do (a request, a callback) is a job in the mailbox. Jobs start in the order in which they came, by threads that wait, and
-   never inside the reactor. If servants are there (`BgServingThread`, a worker), only they do jobs.
-3. A thread that waits does, in this order and again until its condition holds or its time is over: a job, if it may; else it leads
-   for one step, if nobody does; else it sleeps until there is mail, the lead is free, or something has ended.
+1. At most one thread at a time leads: it alone runs the reactor of the connection. A connection that lives in an
+   application's reactor is led by that reactor for ever.
+2. What came for user code to do (a request, a callback) is a job in the mailbox. Jobs start in the order in which
+   they came, by threads that wait, and never inside the reactor. If servants are there (`BgServingThread`, a
+   worker), only they do jobs.
+3. A thread that waits does, in this order and again until its condition holds or its time is over: a job, if it
+   may; else it leads for one step, if nobody does; else it sleeps until there is mail, the lead is free, or
+   something has ended.
 4. Whoever leads, wakes the sleepers after each step. Whoever changes something from outside, calls `notify`.
 
 The hub knows no protocol and no reactor: only how to make a step, and how to interrupt one.
@@ -84,7 +86,9 @@ class Hub:
             self._leadership.interrupt()
 
     def end(self) -> None:
-        """There will be no more input: waits whose condition does not hold end. Jobs that are left can still be done."""
+        """There will be no more input: waits whose condition does not hold end. Jobs that are left can still be
+        done.
+        """
         with self._changed:
             self._ended = True
             self._changed.notify_all()
@@ -127,7 +131,8 @@ class Hub:
             Whether the condition holds; if not, the time is over, or the hub has ended.
 
         Raises:
-            WrongThread: this thread is in the middle of leading: the call came from a log observer or a destructor, say.
+            WrongThread: this thread is in the middle of leading: the call came from a log observer or a destructor,
+                say.
         """
         me = get_ident()
         while True:
@@ -140,7 +145,9 @@ class Hub:
                     if self._ended or (left is not None and left <= 0):
                         return False
                     if self._leader == me:
-                        raise WrongThread("a blocking call from inside the connection's own input and output would never end")
+                        raise WrongThread(
+                            "a blocking call from inside the connection's own input and output would never end"
+                        )
                     if self._leader is not None or self._leadership is None:
                         self._sleep(left)
                         continue

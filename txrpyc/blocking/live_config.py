@@ -25,13 +25,16 @@ _FACTS: dict[str, Any] = {
 _connection_numbers = itertools.count(1)
 
 DEFAULT_CONFIG: dict[str, Any] = {**asdict(Rules()), "safe_attrs": set(Rules().safe_attrs), **_FACTS}
-"""RPyC's keys, and ours, with what they are unless a connection is told otherwise. A program may change it; connections made later obey."""
+"""RPyC's keys, and ours, with what they are unless a connection is told otherwise. A program may change it;
+connections made later obey.
+"""
 
 
 class LiveConfig(MutableMapping[str, Any]):
     """The settings of one connection. What is assigned takes effect with the next request.
 
-    A key that is not known is kept, as programs of rpyc keep things of their own there, but a warning says which keys are.
+    A key that is not known is kept, as programs of rpyc keep things of their own there, but a warning says which
+    keys are.
 
     Args:
         settings: what differs from `DEFAULT_CONFIG`.

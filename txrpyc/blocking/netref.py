@@ -1,7 +1,8 @@
 """Netrefs: objects that stand for the peer's, and do to them what is done to themselves.
 
-A netref's class is made of what the peer's class offers, so that the interpreter finds the special methods where it looks for
-them, on the class. Everything else is asked of the peer, attribute by attribute. Only the names in `LOCAL_ATTRS` are the netref's own.
+A netref's class is made of what the peer's class offers, so that the interpreter finds the special methods where it
+looks for them, on the class. Everything else is asked of the peer, attribute by attribute. Only the names in
+`LOCAL_ATTRS` are the netref's own.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ def _connection(netref: Any) -> Asking:
 
 
 def syncreq(netref: Any, verb: int, *arguments: Any) -> Any:
-    """Ask the peer of a netref to do something to its object, and wait. Raises what the peer raises, and as `sync_request`."""
+    """Ask the peer of a netref to do something to its object, and wait. Raises what the peer raises, and as
+    `sync_request`.
+    """
     return _connection(netref).sync_request(verb, netref, *arguments)
 
 
@@ -48,7 +51,11 @@ class NetrefMetaclass(type):
     """Shows in its repr that a class is one of netrefs."""
 
     def __repr__(cls) -> str:
-        return f"<netref class '{cls.__module__}.{cls.__name__}'>" if cls.__module__ else f"<netref class '{cls.__name__}'>"
+        return (
+            f"<netref class '{cls.__module__}.{cls.__name__}'>"
+            if cls.__module__
+            else f"<netref class '{cls.__name__}'>"
+        )
 
 
 class BaseNetref(metaclass=NetrefMetaclass):
@@ -135,7 +142,9 @@ class BaseNetref(metaclass=NetrefMetaclass):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         if not _connection(self).may_unpickle:
-            raise pickle.PicklingError("a netref is pickled by the peer and read here, which the setting allow_pickle of this side forbids")
+            raise pickle.PicklingError(
+                "a netref is pickled by the peer and read here, which the setting allow_pickle of this side forbids"
+            )
         return pickle.loads, (syncreq(self, Verb.PICKLE, protocol),)
 
     def __instancecheck__(self, other: Any) -> bool:
@@ -170,13 +179,15 @@ def _special_method(name: str, text: str | None) -> Callable[..., Any]:
     return made
 
 
-# Classes that need no inspection, because every Python has them. rpyc knows these by name as well, and so never asks for them.
+# Classes that need no inspection, because every Python has them. rpyc knows these by name as well, and so never
+# asks for them.
 
 _BUILTIN_TYPES: tuple[type, ...] = (
-    type, object, bool, complex, dict, float, int, list, slice, str, tuple, set, frozenset, BaseException, Exception, type(None),
-    types.BuiltinFunctionType, types.GeneratorType, types.MethodType, types.CodeType, types.FrameType, types.TracebackType,
-    types.ModuleType, types.FunctionType, types.MappingProxyType, types.WrapperDescriptorType, types.MethodWrapperType,
-    type(iter([])), type(iter(())), type(iter(set())), bytes, bytearray, type(iter(range(1))), memoryview,
+    type, object, bool, complex, dict, float, int, list, slice, str, tuple, set, frozenset, bytes, bytearray,
+    memoryview, BaseException, Exception, type(None), type(iter([])), type(iter(())), type(iter(set())),
+    type(iter(range(1))), types.BuiltinFunctionType, types.CodeType, types.FrameType, types.FunctionType, types.GeneratorType,
+    types.MappingProxyType, types.MethodType, types.MethodWrapperType, types.ModuleType, types.TracebackType,
+    types.WrapperDescriptorType,
 )  # fmt: skip
 _BUILTINS = {identify(kind)[0]: kind for kind in _BUILTIN_TYPES}
 
@@ -195,9 +206,13 @@ def _find_local(name: str) -> Any:
 
 def _make_class(name: str, is_class: bool, methods: Iterable[tuple[str, str | None]]) -> type[BaseNetref]:
     local = _find_local(name)
-    namespace: dict[str, Any] = {"__slots__": (), "_local_class": type(local) if is_class and local is not None else local}
+    namespace: dict[str, Any] = {
+        "__slots__": (),
+        "_local_class": type(local) if is_class and local is not None else local,
+    }
     namespace |= {method: _special_method(method, text) for method, text in methods if method not in LOCAL_ATTRS}
-    return type(BaseNetref)(name, (BaseNetref,), namespace)
+    made: type[BaseNetref] = NetrefMetaclass(name, (BaseNetref,), namespace)  # type: ignore[assignment]
+    return made
 
 
 _shared_classes: dict[tuple[str, bool], type[BaseNetref]] = {}

@@ -14,12 +14,12 @@ from twisted.python.failure import Failure
 if hasattr(select, "poll"):
     from twisted.internet.pollreactor import PollReactor as _Reactor
 else:  # Windows
-    from twisted.internet.selectreactor import SelectReactor as _Reactor  # type: ignore[assignment]
+    from twisted.internet.selectreactor import SelectReactor as _Reactor
 
 __all__ = ["PrivateReactor"]
 
 
-class _Unregistered(_Reactor):  # type: ignore[misc]
+class _Unregistered(_Reactor):
     """A reactor that does not take the thread which starts it for the application's reactor thread."""
 
     _registerAsIOThread = False
@@ -33,7 +33,7 @@ class PrivateReactor:
     """
 
     def __init__(self) -> None:
-        self.reactor: Any = _Unregistered()
+        self.reactor: Any = _Unregistered()  # type: ignore[no-untyped-call]
         self.reactor.startRunning(installSignalHandlers=False)
         self._calls: deque[Callable[[], None]] = deque()
         self._stepping = False

@@ -28,4 +28,6 @@ def refuse_reactor_thread(what: str, instead: str) -> None:
     """
     reactor = sys.modules.get("twisted.internet.reactor")
     if reactor is not None and getattr(reactor, "running", False) and isInIOThread():
-        raise WrongThread(f"{what} would block, and this is the thread of the running reactor: {instead}, or call it by deferToThread")
+        raise WrongThread(
+            f"{what} would block, and this is the thread of the running reactor: {instead}, or call it by deferToThread"
+        )

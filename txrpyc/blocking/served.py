@@ -1,12 +1,15 @@
-"""The serving half of a blocking connection: what the peer asks becomes jobs for the hub, and is carried out by a thread that waits."""
+"""The serving half of a blocking connection: what the peer asks becomes jobs for the hub, and is carried out by a
+thread that waits.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from txrpyc.blocking.asking import Answering
 from txrpyc.blocking.netref import is_netref
 from txrpyc.core.config import Rules
 from txrpyc.core.consts import Verb
@@ -15,33 +18,44 @@ from txrpyc.core.objects import LentTable
 from txrpyc.core.verbs import perform
 from txrpyc.interfaces import IDispatcher
 
-if TYPE_CHECKING:
-    from txrpyc.blocking.connection import Connection
-
 __all__ = ["Serving"]
+
+
+def _pair(address: Any) -> Any:
+    """Give an address as sockets do: host and port, or the path."""
+    return (address.host, address.port) if hasattr(address, "port") else getattr(address, "name", "")
 
 
 @implementer(IDispatcher)
 class Serving:
-    """Dispatches the requests of one connection into its hub, and is what the verbs know of it (`txrpyc.core.verbs.Host`).
+    """Dispatches a connection's requests into its hub, and is what the verbs know of it (`txrpyc.core.verbs.Host`).
 
     Args:
         connection: the connection.
-        greets: whether `on_connect` of the service is a job, done before any request; otherwise whoever made the connection calls it.
+        greets: whether `on_connect` of the service is a job, done before any request; otherwise whoever made the
+            connection calls it.
+
+    Attributes:
+        parted: whether `on_disconnect` of the service was called.
     """
 
     _log = Logger()
 
-    def __init__(self, connection: Connection, greets: bool) -> None:
+    def __init__(self, connection: Answering, greets: bool) -> None:
         self._connection = connection
         self._greets = greets
+        self.parted = False
 
     # For the protocol: in the thread that leads.
 
     def connection_made(self) -> None:
         """Greet, if that is ours to do."""
-        if self._greets:
-            self._connection.hub.post(self._greet)
+        if not self._greets:
+            return
+        transport = self._connection.protocol.transport
+        if transport is not None:
+            self._connection.config["endpoints"] = (_pair(transport.getHost()), _pair(transport.getPeer()))
+        self._connection.hub.post(self._greet)
 
     def request_received(self, sequence: int, verb: int, arguments: tuple[Any, ...]) -> None:
         """Put the request into the mailbox."""
@@ -49,7 +63,7 @@ class Serving:
 
     def connection_lost(self, error: Exception) -> None:
         """Let the service know, by a last job."""
-        self._connection.hub.post(self._part)
+        self._connection.hub.post(self.part)
         self._connection.ended()
 
     # Jobs.
@@ -58,10 +72,17 @@ class Serving:
         try:
             self._connection.service.on_connect(self._connection)
         except Exception:
-            self._log.failure("on_connect of {service} failed; closing the connection", service=type(self._connection.service).__name__)
+            self._log.failure(
+                "on_connect of {service} failed; closing the connection",
+                service=type(self._connection.service).__name__,
+            )
             self._connection.drop()
 
-    def _part(self) -> None:
+    def part(self) -> None:
+        """Tell the service that the connection is gone; once."""
+        if self.parted:
+            return
+        self.parted = True
         try:
             self._connection.service.on_disconnect(self._connection)
         except Exception:
@@ -109,7 +130,9 @@ class Serving:
 
 
 class _Served:
-    """One request, on its way through the mailbox. It lets go of the arguments before it answers, so that releases travel with the answer."""
+    """One request, on its way through the mailbox. It lets go of the arguments before it answers, so that releases
+    travel with the answer.
+    """
 
     __slots__ = ("_arguments", "_sequence", "_serving", "_verb")
 

@@ -16,7 +16,9 @@ from txrpyc.errors import ConfigurationError
 __all__ = ["Server", "ThreadedServer"]
 
 _REGISTER_AGAIN = 60.0
-"""Seconds between registrations, where the registry client does not say; an entry is dropped after four times as long."""
+"""Seconds between registrations, where the registry client does not say; an entry is dropped after four times as
+long.
+"""
 
 
 class Server:
@@ -24,13 +26,14 @@ class Server:
 
     Args:
         service: a `Service` class, of which each client gets an instance, or an instance for all.
-        hostname: the address to listen on; None means all addresses, as in rpyc. Name one where the network is not trusted.
+        hostname: the address to listen on; None means all addresses, as in rpyc. Name one where the network is not
+            trusted.
         ipv6: whether to use IPv6; otherwise IPv4.
         port: the TCP port; 0 takes a free one, which `port` then tells.
         backlog: how many clients may wait to be accepted.
         reuse_addr: whether the port may be taken right after another server had it.
-        authenticator: called with each client's socket; gives the socket to use and the client's credentials, or raises. None
-            lets everybody in.
+        authenticator: called with each client's socket; gives the socket to use and the client's credentials, or
+            raises. None lets everybody in.
         registrar: a registry client, with ``register(aliases, port, interface=host)`` and ``unregister(port)``.
         auto_register: whether to use it; None means if there is one.
         protocol_config: settings for the connections.
@@ -117,7 +120,9 @@ class Server:
     # Running.
 
     def start(self) -> None:
-        """Accept clients until `close` is called, by another thread, a signal or a request, or until KeyboardInterrupt; then close."""
+        """Accept clients until `close` is called, by another thread, a signal or a request, or until
+        KeyboardInterrupt; then close.
+        """
         self._listen()
         self._register()
         try:
@@ -150,7 +155,10 @@ class Server:
         try:
             sock, address = self.listener.accept()
         except OSError as error:
-            if error.errno in (errno.ECONNABORTED, errno.EINTR, errno.EAGAIN, errno.EMFILE, errno.ENFILE) and self.active:
+            if (
+                error.errno in (errno.ECONNABORTED, errno.EINTR, errno.EAGAIN, errno.EMFILE, errno.ENFILE)
+                and self.active
+            ):
                 self.logger.warning(f"could not accept a client: {error}")
                 self._stopped.wait(0.1)
                 return
@@ -206,7 +214,9 @@ class Server:
     # Ending.
 
     def close(self) -> None:
-        """Stop accepting and close all clients' connections. Does nothing the second time. Any thread may call, a signal handler too."""
+        """Stop accepting and close all clients' connections. Does nothing the second time. Any thread may call, a
+        signal handler too.
+        """
         if self._closed or not self._closing.acquire(blocking=False):
             return
         self._closed = True

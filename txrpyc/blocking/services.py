@@ -26,8 +26,9 @@ class _ClassOrInstance:
 class Service(Offer):
     """What one side of a connection offers; to be subclassed. See `txrpyc.service.Offer` for the names.
 
-    A server given the class makes an instance for each connection; given an instance, it offers that to all. A connection's requests are
-    carried out one at a time and in order, in a thread; a method that waits for its own client serves that meanwhile.
+    A server given the class makes an instance for each connection; given an instance, it offers that to all. A
+    connection's requests are carried out one at a time and in order, in a thread; a method that waits for its own
+    client serves that meanwhile.
     """
 
     _protocol: ClassVar[type[Connection]] = Connection

@@ -14,15 +14,16 @@ __all__ = ["BgServingThread"]
 
 
 class BgServingThread:
-    """Serves a connection in a background thread, from now until `stop`: the peer's requests are carried out the moment they come.
+    """Serves a connection in a background thread, from now until `stop`: the peer's requests are carried out the
+    moment they come.
 
-    While it is there it alone carries out requests and callbacks; threads that wait for answers never do. Any thread may make and stop it. It does
-    not keep the process alive.
+    While it is there it alone carries out requests and callbacks; threads that wait for answers never do. Any
+    thread may make and stop it. It does not keep the process alive.
 
     Args:
         conn: the connection.
-        callback: called without arguments, in the thread, when the serving ends by itself: the connection was closed or lost, or
-            a served call ended it. Not called after `stop`.
+        callback: called without arguments, in the thread, when the serving ends by itself: the connection was
+            closed or lost, or a served call ended it. Not called after `stop`.
         serve_interval, sleep_interval: without effect: it does not sleep between requests. rpyc has them.
     """
 
@@ -63,7 +64,8 @@ class BgServingThread:
     def stop(self) -> None:
         """End the serving, and wait until the thread has ended. Does nothing the second time.
 
-        The connection goes on, served by whoever waits or by another `BgServingThread`. Called from within a served request, it does not wait.
+        The connection goes on, served by whoever waits or by another `BgServingThread`. Called from within a served
+        request, it does not wait.
         """
         self._stopped = True
         self._conn.hub.notify()

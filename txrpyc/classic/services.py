@@ -85,7 +85,9 @@ class FakeSlaveService(VoidService):
 
 
 class MasterService(Service):
-    """Puts what a slave at the other end offers on the connection: `modules`, `builtins`, `eval`, `execute` and `namespace`."""
+    """Puts what a slave at the other end offers on the connection: `modules`, `builtins`, `eval`, `execute` and
+    `namespace`.
+    """
 
     def on_connect(self, conn: Connection) -> None:
         """Ask the slave, and put it there."""

@@ -1,8 +1,9 @@
 """Boxing: values to the wire and back.
 
-A boxed value is ``(label, content)``: a brinable value, a tuple of boxed values, or a reference, either to an object of the receiver's or to one of
-the sender's. Going out, one walk boxes and encodes; what was lent on the way is taken back if it fails. Coming in, a reference to an object of a
-class that the face must first inspect becomes an `Unmade`, for the session to settle.
+A boxed value is ``(label, content)``: a brinable value, a tuple of boxed values, or a reference, either to an
+object of the receiver's or to one of the sender's. Going out, one walk boxes and encodes; what was lent on the way
+is taken back if it fails. Coming in, a reference to an object of a class that the face must first inspect becomes
+an `Unmade`, for the session to settle.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from txrpyc.errors import EncodingError, ProtocolError
 
 __all__ = ["Boxer", "ProxyMaker", "Unmade"]
 
-_HEAD = {label: b"\x11" + bytes((0x50 + label,)) for label in (LABEL_VALUE, LABEL_TUPLE, LABEL_LOCAL_REF, LABEL_REMOTE_REF)}
+_HEAD = {
+    label: b"\x11" + bytes((0x50 + label,)) for label in (LABEL_VALUE, LABEL_TUPLE, LABEL_LOCAL_REF, LABEL_REMOTE_REF)
+}
 _VALUE, _TUPLE, _LOCAL, _REMOTE = (_HEAD[label] for label in sorted(_HEAD))
 
 

@@ -1,13 +1,13 @@
 """Brine: RPyC's format for immutable values.
 
-One tag byte, then what the tag says. The integers -0x30 to 0x9f are one byte each (0x20 to 0xef); other
-integers travel as decimal digits; text is its tag followed by the UTF-8 bytes encoded as bytes; a slice and a frozenset are
+One tag byte, then what the tag says. The integers -0x30 to 0x9f are one byte each (0x20 to 0xef); other integers
+travel as decimal digits; text is its tag followed by the UTF-8 bytes encoded as bytes; a slice and a frozenset are
 their tag followed by a tuple. Lengths and floats are big-endian.
 
 The contract:
 
-1. `dump` and `dump_into` give exactly the bytes that `rpyc.core.brine.dump` of rpyc 4.1 to 6.0 gives, or
-   raise `NotBrinable` (the value is of another type: send a reference), or `EncodingError` (it is of a brinable type, but
+1. `dump` and `dump_into` give exactly the bytes that `rpyc.core.brine.dump` of rpyc 4.1 to 6.0 gives, or raise
+   `NotBrinable` (the value is of another type: send a reference), or `EncodingError` (it is of a brinable type, but
    this one cannot be written).
 2. `load` gives the value, or raises `ProtocolError`. It never raises anything else, never reads past the end,
    and never allocates by a length that the data does not hold.
@@ -22,10 +22,22 @@ from typing import Any, Final
 
 from txrpyc.errors import EncodingError, LimitExceeded, ProtocolError
 
-__all__ = ["MAX_DEPTH", "READ_DEPTH", "NotBrinable", "dump", "dump_into", "dumpable", "load", "load_from", "write_tuple_head"]
+__all__ = [
+    "MAX_DEPTH",
+    "READ_DEPTH",
+    "NotBrinable",
+    "dump",
+    "dump_into",
+    "dumpable",
+    "load",
+    "load_from",
+    "write_tuple_head",
+]
 
 MAX_DEPTH: Final = 100
-"""How deep tuples, frozensets and slices may nest in what is written. rpyc ends at Python's recursion limit, at 150 to 300."""
+"""How deep tuples, frozensets and slices may nest in what is written. rpyc ends at Python's recursion limit, at 150
+to 300.
+"""
 
 READ_DEPTH: Final = 160
 """The same for what is read: a message's own tuples stand around the value, and rpyc writes deeper ones."""
@@ -177,7 +189,8 @@ def dumpable(value: Any) -> bool:
     return kind in _WRITERS
 
 
-# Reading: one function a tag; each takes the data and the position after the tag, and gives the value and the next position.
+# Reading: one function a tag; each takes the data and the position after the tag, and gives the value and the next
+# position.
 
 _Reader = Callable[[bytes, int, int], tuple[Any, int]]
 
@@ -221,7 +234,8 @@ def _read_text(data: bytes, start: int, depth: int) -> tuple[str, int]:
 
 
 def _integer(digits: bytes) -> int:
-    # int() also takes blanks, signs and underscores; rpyc never sends such, and letting them in would give one number several encodings.
+    # int() also takes blanks, signs and underscores; rpyc never sends such, and letting them in would give one
+    # number several encodings.
     body = digits[1:] if digits[:1] == b"-" else digits
     if not body.isdigit():
         raise ProtocolError("brine integer holds something else than decimal digits")

@@ -1,7 +1,7 @@
 """The rules of one side of a connection: RPyC's configuration keys, and ours, as a frozen record.
 
-Facts about a connection (`connid`, `credentials`, `endpoints`) and RPyC's hooks (`logger`, `before_closed`) are not rules; they live
-with the connection.
+Facts about a connection (`connid`, `credentials`, `endpoints`) and RPyC's hooks (`logger`, `before_closed`) are not
+rules; they live with the connection.
 """
 
 from __future__ import annotations
@@ -14,12 +14,63 @@ from txrpyc.errors import ConfigurationError
 
 __all__ = ["FACTS", "SAFE_ATTRS", "Rules", "make_rules"]
 
-_ARITHMETIC = "add and div divmod floordiv lshift mod mul or pow rshift sub truediv xor".split()
-_INPLACE = "add and div floordiv lshift mod mul or pow rshift sub truediv xor".split()
-_PLAIN = (
-    "abs bool cmp contains delitem delslice doc enter eq exit float format ge getitem getslice gt hash hex index int "
-    "invert iter le len length_hint long lt ne neg new next nonzero oct pos repr setitem setslice str"
-).split()
+_ARITHMETIC = [
+    "add",
+    "and",
+    "div",
+    "divmod",
+    "floordiv",
+    "lshift",
+    "mod",
+    "mul",
+    "or",
+    "pow",
+    "rshift",
+    "sub",
+    "truediv",
+    "xor",
+]
+_INPLACE = ["add", "and", "div", "floordiv", "lshift", "mod", "mul", "or", "pow", "rshift", "sub", "truediv", "xor"]
+_PLAIN = [
+    "abs",
+    "bool",
+    "cmp",
+    "contains",
+    "delitem",
+    "delslice",
+    "doc",
+    "enter",
+    "eq",
+    "exit",
+    "float",
+    "format",
+    "ge",
+    "getitem",
+    "getslice",
+    "gt",
+    "hash",
+    "hex",
+    "index",
+    "int",
+    "invert",
+    "iter",
+    "le",
+    "len",
+    "length_hint",
+    "long",
+    "lt",
+    "ne",
+    "neg",
+    "new",
+    "next",
+    "nonzero",
+    "oct",
+    "pos",
+    "repr",
+    "setitem",
+    "setslice",
+    "str",
+]
 
 SAFE_ATTRS: Final = frozenset(
     [f"__{name}__" for name in _PLAIN + _ARITHMETIC]
@@ -29,7 +80,9 @@ SAFE_ATTRS: Final = frozenset(
 )
 """RPyC's names that may be reached on any lent object: the operators and protocols of the language."""
 
-FACTS: Final = frozenset(["connid", "credentials", "endpoints", "logger", "before_closed", "close_catchall", "bind_threads"])
+FACTS: Final = frozenset(
+    ["connid", "credentials", "endpoints", "logger", "before_closed", "close_catchall", "bind_threads"]
+)
 """The keys of RPyC's configuration that are not rules."""
 
 
@@ -50,12 +103,13 @@ class Rules:
         instantiate_custom_exceptions: whether exception classes of loaded modules are made, not only builtin ones.
         import_custom_exceptions: whether their modules may even be imported for that.
         instantiate_oldstyle_exceptions: without effect under Python 3; RPyC has it.
-        propagate_SystemExit_locally, propagate_KeyboardInterrupt_locally: whether such an exception in a served call ends the
-            serving thread instead of travelling to the caller.
+        propagate_SystemExit_locally, propagate_KeyboardInterrupt_locally: whether such an exception in a served
+            call ends the serving thread instead of travelling to the caller.
         log_exceptions: without effect in rpyc 6; kept for its programs.
         sync_request_timeout: seconds that a blocking call waits for its answer; None means for ever.
         max_frame: the longest message, in bytes, that is sent or accepted, before compression and after inflation.
-        compression: "auto" compresses long messages unless the peer is on this machine, "always" as rpyc does, "never" not.
+        compression: "auto" compresses long messages unless the peer is on this machine, "always" as rpyc does,
+            "never" not.
         protocol_version: 6 or 5, the major version of rpyc whose envelope is spoken first; None finds out.
     """
 
@@ -96,7 +150,9 @@ _KEYS: Final = frozenset(field.name for field in fields(Rules))
 def _check(settings: dict[str, Any]) -> None:
     unknown = sorted(set(settings) - _KEYS)
     if unknown:
-        raise ConfigurationError(f"unknown configuration {', '.join(map(repr, unknown))}; known are {', '.join(sorted(_KEYS))}")
+        raise ConfigurationError(
+            f"unknown configuration {', '.join(map(repr, unknown))}; known are {', '.join(sorted(_KEYS))}"
+        )
     if settings.get("compression", "auto") not in ("auto", "always", "never"):
         raise ConfigurationError(f"compression is 'auto', 'always' or 'never', not {settings['compression']!r}")
     if settings.get("protocol_version") not in (None, 5, 6):
@@ -107,6 +163,7 @@ def make_rules(settings: dict[str, Any] | None = None) -> Rules:
     """Give the default rules with these settings replaced; None replaces nothing.
 
     Raises:
-        ConfigurationError: a key is not one of RPyC's or ours; the message lists those. Or a value is not one of the few it can be.
+        ConfigurationError: a key is not one of RPyC's or ours; the message lists those. Or a value is not one of
+            the few it can be.
     """
     return Rules().changed(**(settings or {}))

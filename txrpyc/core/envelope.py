@@ -1,8 +1,8 @@
 """The envelope: what stands around a message's body, in two dialects.
 
-`Dialect.V6` (rpyc 6) is one byte of message type and the brine of ``(sequence, body)``. `Dialect.V5` (rpyc 4.1 to 5.3) is the
-brine of ``(type, sequence, body)``. The first byte tells them apart: 1 to 3 is a type, 0x12 is brine's tag
-of a tuple of three. The body's own encoding is the same in both.
+`Dialect.V6` (rpyc 6) is one byte of message type and the brine of ``(sequence, body)``. `Dialect.V5` (rpyc 4.1 to
+5.3) is the brine of ``(type, sequence, body)``. The first byte tells them apart: 1 to 3 is a type, 0x12 is brine's
+tag of a tuple of three. The body's own encoding is the same in both.
 """
 
 from __future__ import annotations

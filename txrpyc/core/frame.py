@@ -1,12 +1,13 @@
 """Frames: how RPyC cuts a stream of bytes into payloads.
 
-Four bytes of length (big-endian), one byte that is 1 if the payload is compressed with zlib, the payload, and a newline.
+Four bytes of length (big-endian), one byte that is 1 if the payload is compressed with zlib, the payload, and a
+newline.
 
 The contract of `FrameDecoder.feed`:
 
 1. each complete frame gives its payload, inflated, in order, whatever the pieces in which it came;
-2. a frame longer than the limit, before or after inflating, is `LimitExceeded` as soon as that is known: for the length that is
-   after five bytes, and nothing is inflated past the limit;
+2. a frame longer than the limit, before or after inflating, is `LimitExceeded` as soon as that is known: for the
+   length that is after five bytes, and nothing is inflated past the limit;
 3. anything else that is not a frame is `ProtocolError`; the decoder is of no use after either error.
 """
 

@@ -1,9 +1,10 @@
 """Identities: how an object is named on the wire, and what a class offers.
 
-An identity is ``(name, class id, instance id)``. A class has instance id 0; anything else has the name and the id of its class. The
-ids are whatever integers the owner chose; rpyc and we use `id`.
+An identity is ``(name, class id, instance id)``. A class has instance id 0; anything else has the name and the id
+of its class. The ids are whatever integers the owner chose; rpyc and we use `id`.
 
-An object may lie about ``__class__`` or fail to tell it; then its true type is used. That is never the connection's trouble.
+An object may lie about ``__class__`` or fail to tell it; then its true type is used. That is never the connection's
+trouble.
 """
 
 from __future__ import annotations
@@ -16,15 +17,57 @@ from typing import Any
 
 from txrpyc.errors import ProtocolError
 
-__all__ = ["LOCAL_ATTRS", "Identity", "class_of", "describe", "identify", "methods_of_instances", "offered_methods", "read_identity"]
+__all__ = [
+    "LOCAL_ATTRS",
+    "Identity",
+    "class_of",
+    "describe",
+    "identify",
+    "methods_of_instances",
+    "offered_methods",
+    "read_identity",
+]
 
 Identity = tuple[str, int, int]
 
 LOCAL_ATTRS = frozenset(
-    """____conn__ ____id_pack__ ____refcount__ __class__ __cmp__ __del__ __delattr__ __dir__ __doc__ __getattr__
-    __getattribute__ __hash__ __instancecheck__ __init__ __metaclass__ __module__ __new__ __reduce__ __reduce_ex__
-    __repr__ __setattr__ __slots__ __str__ __weakref__ __dict__ __methods__ __exit__ __eq__ __ne__ __lt__ __gt__ __le__
-    __ge__ __array_struct__ __array_interface__""".split()
+    [
+        "____conn__",
+        "____id_pack__",
+        "____refcount__",
+        "__class__",
+        "__cmp__",
+        "__del__",
+        "__delattr__",
+        "__dir__",
+        "__doc__",
+        "__getattr__",
+        "__getattribute__",
+        "__hash__",
+        "__instancecheck__",
+        "__init__",
+        "__metaclass__",
+        "__module__",
+        "__new__",
+        "__reduce__",
+        "__reduce_ex__",
+        "__repr__",
+        "__setattr__",
+        "__slots__",
+        "__str__",
+        "__weakref__",
+        "__dict__",
+        "__methods__",
+        "__exit__",
+        "__eq__",
+        "__ne__",
+        "__lt__",
+        "__gt__",
+        "__le__",
+        "__ge__",
+        "__array_struct__",
+        "__array_interface__",
+    ]
 )
 """The names that a netref answers itself, so that an inspection leaves them out."""
 
@@ -86,7 +129,9 @@ def describe(identity: Identity) -> str:
 
 
 def class_of(identity: Identity) -> tuple[str, int, bool]:
-    """Give what all objects share that are inspected alike: the name, the class id, and whether it is a class itself."""
+    """Give what all objects share that are inspected alike: the name, the class id, and whether it is a class
+    itself.
+    """
     return identity[0], identity[1], identity[2] == 0
 
 

@@ -1,7 +1,7 @@
 """The two tables of a connection: what we lent to the peer, and what we borrowed from it.
 
-Each side counts how often it lent an object; the other gives the count back when it has done with it. Both tables may be used by
-any thread; no user code runs while a lock is held, and nothing here ever waits for the network.
+Each side counts how often it lent an object; the other gives the count back when it has done with it. Both tables
+may be used by any thread; no user code runs while a lock is held, and nothing here ever waits for the network.
 """
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ class _Borrowed:
 class BorrowedTable:
     """The peer's objects that we hold proxies of, each with the number of times that it was sent to us.
 
-    A proxy is held weakly. When it dies its identity is put on a list, which is all that happens inside a garbage collection;
-    `take_released` gives that list to whoever writes next.
+    A proxy is held weakly. When it dies its identity is put on a list, which is all that happens inside a garbage
+    collection; `take_released` gives that list to whoever writes next.
 
     Args:
         on_release: called without arguments, from any thread and inside garbage collections, when the list
@@ -176,7 +176,9 @@ class BorrowedTable:
             self._on_release()
 
     def take_released(self) -> list[tuple[Identity, int]]:
-        """Give the objects to give back, each with its count, and forget them. One that came again meanwhile is kept."""
+        """Give the objects to give back, each with its count, and forget them. One that came again meanwhile is
+        kept.
+        """
         released = self._released
         self._asked = False
         if not released:

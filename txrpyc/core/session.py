@@ -1,15 +1,17 @@
 """The session: one side of one connection, without any input or output.
 
-Bytes go in and events come out; values go in and frames come out. It owns the sequence numbers, the two tables and the dialect. It
-does not know Deferreds, transports, threads or time, runs no code of the user's, and never waits: when a message brings an object
-of a class that must be inspected, the session asks the peer and holds the message until the answer is there.
+Bytes go in and events come out; values go in and frames come out. It owns the sequence numbers, the two tables and
+the dialect. It does not know Deferreds, transports, threads or time, runs no code of the user's, and never waits:
+when a message brings an object of a class that must be inspected, the session asks the peer and holds the message
+until the answer is there.
 
 What `receive_data` promises:
 
-1. A request becomes one `Request` or, if its arguments are bad, one `BadRequest`, in the order of arrival, whatever had to be
-   inspected for an earlier one. Only an INSPECT overtakes requests that are held: the peer may hold what would free them.
-2. An answer becomes one `Reply` or `Failure`. An answer to something that was never asked, or is not waited for any more,
-   is dropped and its references are given back; whether it is waited for is the caller's to say (`expects`).
+1. A request becomes one `Request` or, if its arguments are bad, one `BadRequest`, in the order of arrival, whatever
+   had to be inspected for an earlier one. Only an INSPECT overtakes requests that are held: the peer may hold what
+   would free them.
+2. An answer becomes one `Reply` or `Failure`. An answer to something that was never asked, or is not waited for any
+   more, is dropped and its references are given back; whether it is waited for is the caller's to say (`expects`).
 3. What is owed to the peer in return (answers to releases, inspections) is in `take_frames`.
 4. `ProtocolError` means that the connection cannot go on.
 """
@@ -92,9 +94,7 @@ class _Held:
 
 def _is_method(pair: Any) -> bool:
     """Tell whether something is a name and a docstring, or None."""
-    return (
-        type(pair) is tuple and len(pair) == 2 and type(pair[0]) is str and (pair[1] is None or type(pair[1]) is str)
-    )
+    return type(pair) is tuple and len(pair) == 2 and type(pair[0]) is str and (pair[1] is None or type(pair[1]) is str)
 
 
 class Session:
@@ -157,7 +157,9 @@ class Session:
             return self._frame(EXCEPTION, sequence, dump(vinegar.dump(brief, self.rules, version)))
 
     def take_frames(self) -> list[bytes]:
-        """Give the frames that are to be sent by themselves: releases, inspections, answers to releases. Any thread may call."""
+        """Give the frames that are to be sent by themselves: releases, inspections, answers to releases. Any thread
+        may call.
+        """
         frames: list[bytes] = []
         while self._frames:
             try:

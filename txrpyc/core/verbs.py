@@ -1,7 +1,8 @@
 """The verbs: what each kind of request does to a local object.
 
-One function a verb, in a table by number. They run the user's code, so the face calls them where that may run: never the codec,
-never the session. DEL and CLOSE are not here: they concern the tables and the connection, and the session and the protocol do them.
+One function a verb, in a table by number. They run the user's code, so the face calls them where that may run:
+never the codec, never the session. DEL and CLOSE are not here: they concern the tables and the connection, and the
+session and the protocol do them.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ class Host(Protocol):
         """What the peer may name."""
 
     def inspect_foreign(self, value: Any, identity: Identity) -> Any | None:
-        """Give what another peer offers, if the value is a proxy of its object; None if it is an object of this process."""
+        """Give what another peer offers, if the value is a proxy of its object; None if it is an object of this
+        process.
+        """
 
 
 def perform(host: Host, verb: int, arguments: tuple[Any, ...]) -> Any:

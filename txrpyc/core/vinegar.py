@@ -110,7 +110,7 @@ def dump(error: BaseException, rules: Rules, version: str) -> Any:
         rules: `include_local_traceback` and `include_local_version` are obeyed.
         version: the RPyC version to name.
     """
-    if type(error) is StopIteration and not error.args:
+    if type(error) is StopIteration:
         return EXC_STOP_ITERATION
     attributes = _attributes(error)
     attributes.append(("_remote_version", version if rules.include_local_version else "<version denied>"))
@@ -145,7 +145,8 @@ def load(record: Any, rules: Rules) -> BaseException:
     try:
         error = _make(_find_class(module, name, rules) or _generic_class(module, name), arguments)
     except Exception:
-        # An exception group cannot be made without its members, which do not travel. A custom class may refuse anything.
+        # An exception group cannot be made without its members, which do not travel. A custom class may refuse
+        # anything.
         error = _make(_generic_class(module, name), arguments)
     for key, value in attributes:
         try:
@@ -156,15 +157,6 @@ def load(record: Any, rules: Rules) -> BaseException:
     # Not by the class, which may have a __setattr__ of its own.
     object.__setattr__(error, "_remote_tb", text)
     return error
-
-
-def _set(error: BaseException, name: str, value: Any) -> None:
-    try:
-        # An OSError whose second file name is set, if only to None, shows it.
-        if value is not None or getattr(error, name, error) is not None:
-            setattr(error, name, value)
-    except (AttributeError, TypeError, ValueError):
-        pass  # computed, or read-only
 
 
 def _make(kind: type[BaseException], arguments: tuple[Any, ...]) -> BaseException:
@@ -179,6 +171,9 @@ def _make(kind: type[BaseException], arguments: tuple[Any, ...]) -> BaseExceptio
 def _settable(error: BaseException, key: Any, value: Any) -> bool:
     # A leading underscore is one of rpyc's own (_remote_version), never a dunder: those steer the interpreter.
     if type(key) is not str or key.startswith("__") or inspect.isroutine(getattr(type(error), key, None)):
+        return False
+    if value is None and getattr(error, key, error) is None:
+        # An OSError whose second file name is set, if only to None, shows it.
         return False
     if isinstance(error, UnicodeError):
         # To make its text the interpreter reads the object at the start, and many releases of it check neither.
@@ -228,5 +223,10 @@ def _with_remote_traceback(kind: type[BaseException]) -> type[BaseException]:
         hops = remote.count(_REMOTE_TRACEBACK) + 1
         return f"{text}{_REMOTE_TRACEBACK}({hops}) =========\n{remote}"
 
-    namespace = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__str__": __str__, "__repr__": __str__}
+    namespace = {
+        "__module__": kind.__module__,
+        "__qualname__": kind.__qualname__,
+        "__str__": __str__,
+        "__repr__": __str__,
+    }
     return type(kind.__name__, (kind,), namespace)

@@ -1,0 +1,83 @@
+"""Connecting, in Twisted programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import clientFromString
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
+
+from txrpyc.deferred.connection import Connection
+from txrpyc.deferred.factory import ClientFactory
+from txrpyc.deferred.service import VoidService
+from txrpyc.protocol import RPyCProtocol
+
+__all__ = ["connect"]
+
+
+def connect(
+    endpoint: str | IStreamClientEndpoint,
+    service: Any = VoidService,
+    config: Mapping[str, Any] | None = None,
+    reactor: Any = None,
+) -> Deferred[Connection]:
+    """Connect to a server, of whichever version of rpyc's wire.
+
+    Args:
+        endpoint: a client endpoint, or its description: ``tcp:localhost:18812``, ``unix:/run/x``,
+            ``tls:example.org:18821``.
+        service: what this side offers: a `txrpyc.deferred.Service` class, or an instance.
+        config: settings that differ from the defaults.
+        reactor: the reactor; None means the installed one.
+
+    Returns:
+        A Deferred that fires with the connection, its `root` being there. It fails with what the endpoint fails
+        with, with `ConnectionLost` if the peer hangs up, or with the error that asking for its root gave.
+        Cancelling it drops the connection.
+
+    Raises:
+        ConfigurationError: an unknown setting, or a service that does not run in the reactor.
+        ValueError: the description is wrong.
+    """
+    factory = ClientFactory(service, config, reactor)
+    target = clientFromString(factory.reactor, endpoint) if isinstance(endpoint, str) else endpoint
+    connection = factory.new_connection()
+    same = _Same(connection.protocol)
+
+    def dial() -> Deferred[Any]:
+        return target.connect(same)
+
+    def redial() -> None:
+        dial().addErrback(refused)
+
+    def refused(failure: Failure) -> None:
+        assert failure.value is not None
+        connection.protocol.redial_failed(failure.value)
+
+    connection.protocol.redial = redial
+    opening = dial()
+    opening.addCallback(lambda _protocol: connection.when_ready())
+    opening.addErrback(_drop, connection)
+    return opening
+
+
+def _drop(failure: Failure, connection: Connection) -> Failure:
+    connection.protocol.abort()
+    return failure
+
+
+class _Same(Factory):
+    """Gives one protocol for each of its transports, one after the other."""
+
+    noisy = False
+
+    def __init__(self, protocol: RPyCProtocol) -> None:
+        self._protocol = protocol
+
+    def buildProtocol(self, addr: Any) -> RPyCProtocol:
+        """Give the protocol."""
+        return self._protocol

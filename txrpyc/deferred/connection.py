@@ -1,0 +1,184 @@
+"""Connection: one side of an RPyC connection in a Twisted program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IAddress
+from twisted.python.failure import Failure
+
+from txrpyc.core.config import Rules, make_rules
+from txrpyc.core.consts import Verb
+from txrpyc.core.identity import Identity
+from txrpyc.deferred.remote import RemoteCall, RemoteObject
+from txrpyc.deferred.served import Serving
+from txrpyc.errors import ConnectionLost, PingError
+from txrpyc.protocol import RPyCProtocol
+
+__all__ = ["Connection"]
+
+_CLOSE_GRACE = 2.0
+"""Seconds that `close` gives the peer to take note."""
+
+
+class Connection:
+    """A connection. Programs get one from `txrpyc.deferred.connect`, and services in `on_connect`. For the reactor's
+    thread only.
+
+    It makes the remote objects (`txrpyc.core.boxing.ProxyMaker`); `Serving` carries out what the peer asks.
+
+    Args:
+        service: what this side offers.
+        config: settings that differ from the defaults.
+        reactor: the reactor of the transport.
+    """
+
+    def __init__(self, service: Any, config: Mapping[str, Any] | None, reactor: Any) -> None:
+        soon = getattr(reactor, "callFromThread", None)
+        rules = make_rules(dict(config or {}))
+        self.service = service
+        self.protocol = RPyCProtocol(
+            rules,
+            self,
+            Serving(self),
+            soon if soon is not None else lambda function: reactor.callLater(0, function),
+            threaded=False,
+            answer_class=RemoteCall,
+        )
+        self._reactor = reactor
+        self._root: RemoteObject | None = None
+        self._ready: list[Deferred[Connection]] = []
+        self._made = False
+
+    # For programs.
+
+    @property
+    def root(self) -> RemoteObject:
+        """The peer's service. Raises `ConnectionLost` before `when_ready` has fired."""
+        if self._root is None:
+            raise ConnectionLost("the peer's root is not there yet: wait for when_ready()")
+        return self._root
+
+    @property
+    def peer(self) -> IAddress | None:
+        """The peer's address; None before there is a transport."""
+        transport = self.protocol.transport
+        return transport.getPeer() if transport is not None else None
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection is gone."""
+        return self.protocol.lost is not None
+
+    def when_ready(self) -> Deferred[Connection]:
+        """Give a Deferred that fires with this connection once `root` is there, and fails if it cannot be had."""
+        if self._root is not None:
+            return succeed(self)
+        ready: Deferred[Connection] = Deferred()
+        self._ready.append(ready)
+        if self._made and len(self._ready) == 1:
+            self._fetch_root()
+        return ready
+
+    def when_lost(self) -> Deferred[ConnectionLost]:
+        """Give a Deferred that fires with the reason once the connection is gone, whoever ended it."""
+        return self.protocol.when_lost()
+
+    def ping(self, data: Any = "ping") -> Deferred[None]:
+        """See whether the peer answers. Fails with `PingError` if it sends something else back. Has no timeout of
+        its own: `addTimeout`.
+        """
+
+        def check(echo: Any) -> None:
+            if echo != data:
+                raise PingError("the peer answered a ping with something else")
+
+        return self.request(Verb.PING, data).addCallback(check)
+
+    def close(self) -> Deferred[None]:
+        """Close the connection: the peer is told, and gets two seconds.
+
+        Returns:
+            A Deferred that fires with None when the connection is gone; it does not fail.
+        """
+        gone = self.when_lost().addCallback(lambda _reason: None)
+        transport = self.protocol.transport
+        if self.protocol.lost is None and transport is not None:
+            told = self.request(Verb.CLOSE)
+            told.addBoth(lambda _answer: transport.loseConnection())
+            cut = self._reactor.callLater(_CLOSE_GRACE, self.protocol.abort)
+            gone.addCallback(lambda _reason: cut.cancel() if cut.active() else None)
+        return gone
+
+    # For remote objects.
+
+    def request(self, verb: int, *arguments: Any) -> RemoteCall:
+        """Ask the peer. See `txrpyc.protocol.RPyCProtocol.request`."""
+        call = self.protocol.request(verb, *arguments)
+        assert isinstance(call, RemoteCall)
+        return call
+
+    def new_call(self) -> RemoteCall:
+        """Make a RemoteCall that is fired by hand."""
+        call = self.protocol.new_answer()
+        assert isinstance(call, RemoteCall)
+        return call
+
+    # ProxyMaker: remote objects need to know nothing of their class.
+
+    def identity_of(self, value: object) -> tuple[Identity, bool] | None:
+        """Give the identity of a remote object, and whether it is of this connection; None for anything else."""
+        return (value._identity, value._connection is self) if type(value) is RemoteObject else None
+
+    def must_inspect(self, identity: Identity) -> bool:
+        """Tell that nothing needs inspection."""
+        return False
+
+    def learn(self, identity: Identity, methods: tuple[tuple[str, str | None], ...]) -> None:
+        """Do nothing: nothing was asked."""
+
+    def make_proxy(self, identity: Identity) -> RemoteObject:
+        """Make a remote object."""
+        return RemoteObject(self, identity)
+
+    # For the serving half.
+
+    def made(self) -> None:
+        """Take note that there is a transport."""
+        self._made = True
+        if self._ready:
+            self._fetch_root()
+
+    def ended(self, error: Exception) -> None:
+        """Let everybody who waits know that the connection is gone."""
+        ready, self._ready = self._ready, []
+        for waiter in ready:
+            waiter.errback(Failure(error))
+
+    def _fetch_root(self) -> None:
+        self.request(Verb.GETROOT).addCallbacks(self._got_root, self._no_root)
+
+    def _got_root(self, root: RemoteObject) -> None:
+        self._root = root
+        ready, self._ready = self._ready, []
+        for waiter in ready:
+            waiter.callback(self)
+
+    def _no_root(self, failure: Failure) -> None:
+        ready, self._ready = self._ready, []
+        for waiter in ready:
+            waiter.errback(failure)
+
+    @property
+    def rules(self) -> Rules:
+        """The rules of this side. May be assigned, with what `Rules.changed` gives."""
+        return self.protocol.session.rules
+
+    @rules.setter
+    def rules(self, rules: Rules) -> None:
+        self.protocol.session.rules = rules
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__module__}.Connection to {self.peer} ({'closed' if self.closed else 'open'})>"

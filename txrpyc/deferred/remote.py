@@ -1,0 +1,239 @@
+"""Remote objects of the Deferred face: a remote object is a path, and nothing is sent until it is called or awaited.
+
+``conn.root.config.name`` is only noted; awaiting it asks for ``config``, then for its ``name``. ``conn.root.add(1,
+2)`` is sent at once, as one request, and is a Deferred. The names of Python's own protocols (``__len__`` and the
+like) are not part of paths, so that nothing is asked by accident; what they would do is in
+`txrpyc.deferred.remotely`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from typing import Any, Protocol
+
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.python.failure import Failure
+
+from txrpyc.core.consts import Verb
+from txrpyc.core.identity import Identity, describe
+from txrpyc.protocol import Answer
+
+__all__ = ["Asked", "Remote", "RemoteCall", "RemoteObject", "RemotePath", "ask", "resolve"]
+
+_FIRST_CHUNK, _LARGEST_CHUNK = 10, 1000
+"""How many items of an iteration are fetched first and at most; rpyc's `buffiter` begins and ends with the same."""
+
+
+class Asked(Protocol):
+    """What a remote object knows of its connection."""
+
+    def request(self, verb: int, *arguments: Any) -> RemoteCall:
+        """Ask the peer."""
+
+    def new_call(self) -> RemoteCall:
+        """Make a RemoteCall that is fired by hand."""
+
+
+_Step = tuple[bool, Any]
+"""Whether it is an item rather than an attribute; and its key or name."""
+
+
+class _Usable:
+    """What can be done with a remote object, with a path from one, and with a call that will give one."""
+
+    __slots__ = ()
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        """Iterate over the items; they are fetched in chunks that grow from ten to a thousand."""
+        return _iterate(self)
+
+    async def __aenter__(self) -> Any:
+        """Enter the remote context manager; give what its ``__enter__`` gives."""
+        target = await self  # type: ignore[misc]
+        object.__setattr__(self, "_entered", target)
+        return await ask(target, Verb.CALLATTR, "__enter__", (), ())
+
+    async def __aexit__(self, kind: Any, error: Any, traceback: Any) -> bool:
+        """Leave the remote context manager."""
+        return bool(await ask(object.__getattribute__(self, "_entered"), Verb.CTXEXIT, error))
+
+
+class Remote(_Usable):
+    """What `RemoteObject` and `RemotePath` share."""
+
+    __slots__ = ("_base", "_connection", "_entered", "_steps")
+
+    _connection: Asked
+    _base: RemoteObject
+    _steps: tuple[_Step, ...]
+
+    def __getattr__(self, name: str) -> RemotePath:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(f"{name} of a remote object is reached by txrpyc.deferred.remotely")
+        return RemotePath(self._base, (*self._steps, (False, name)))
+
+    def __getitem__(self, key: Any) -> RemotePath:
+        return RemotePath(self._base, (*self._steps, (True, key)))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"to set an attribute of a remote object: await remotely.setattr(remote, {name!r}, value)")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"to delete an attribute of a remote object: await remotely.delattr(remote, {name!r})")
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise TypeError("to set an item of a remote object: await remotely.setitem(remote, key, value)")
+
+    def __delitem__(self, key: Any) -> None:
+        raise TypeError("to delete an item of a remote object: await remotely.delitem(remote, key)")
+
+    def __iter__(self) -> Any:
+        raise TypeError(
+            "a remote object is iterated over with 'async for', or with remotely.iter() and remotely.take()"
+        )
+
+    def __await__(self) -> Generator[Deferred[Any], None, Any]:
+        return resolve(self).__await__()
+
+
+class RemoteObject(Remote):
+    """An object of the peer's. Awaiting it gives itself.
+
+    Attributes:
+        _identity: its identity.
+    """
+
+    __slots__ = ("__weakref__", "_identity")
+
+    _identity: Identity
+
+    def __init__(self, connection: Asked, identity: Identity) -> None:
+        put = object.__setattr__
+        put(self, "_connection", connection)
+        put(self, "_identity", identity)
+        put(self, "_steps", ())
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_base":
+            return self  # not kept: a circle would delay its release until a garbage collection
+        return Remote.__getattr__(self, name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> RemoteCall:
+        """Call the object. Fires with the result; see `txrpyc.protocol.RPyCProtocol.request` for the failures."""
+        return self._connection.request(Verb.CALL, self, args, tuple(kwargs.items()))
+
+    def __repr__(self) -> str:
+        return f"<RemoteObject {describe(self._identity)}>"
+
+
+class RemotePath(Remote):
+    """The way to something from a remote object. Awaiting it reads what is there."""
+
+    __slots__ = ()
+
+    def __init__(self, base: RemoteObject, steps: tuple[_Step, ...]) -> None:
+        put = object.__setattr__
+        put(self, "_connection", base._connection)
+        put(self, "_base", base)
+        put(self, "_steps", steps)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> RemoteCall:
+        """Call what is there. One request, if the way is one attribute long; otherwise what is on the way is asked
+        for first.
+        """
+        *way, (is_item, name) = self._steps
+        if not way and not is_item:
+            return self._connection.request(Verb.CALLATTR, self._base, name, args, tuple(kwargs.items()))
+        return _start(self._connection, self._call_after(tuple(way), is_item, name, args, kwargs))
+
+    async def _call_after(self, way: tuple[_Step, ...], is_item: bool, name: Any, args: Any, kwargs: Any) -> Any:
+        owner = await _follow(self._base, way)
+        if is_item:
+            function = await _follow(owner, ((is_item, name),))
+            return await ask(function, Verb.CALL, args, tuple(kwargs.items()))
+        return await ask(owner, Verb.CALLATTR, name, args, tuple(kwargs.items()))
+
+    def __repr__(self) -> str:
+        way = "".join(f"[{name!r}]" if is_item else f".{name}" for is_item, name in self._steps)
+        return f"<RemotePath {describe(self._base._identity)} {way}>"
+
+
+class RemoteCall(Answer, _Usable):
+    """A call that is under way: a Deferred that fires with the result. ``async for`` and ``async with`` may be
+    applied to it.
+    """
+
+    inner: Deferred[Any] | None = None
+    _entered: Any = None
+
+    def deliver_error(self, error: BaseException) -> None:
+        """Fail; with StopAsyncIteration for StopIteration, which cannot be raised into a coroutine."""
+        if isinstance(error, StopIteration):
+            error = StopAsyncIteration(*error.args)
+        super().deliver_error(error)
+
+    def cancel(self) -> None:
+        """Give up: no answer is waited for any more."""
+        if self.inner is not None and not self.called:
+            self.inner.cancel()
+        super().cancel()
+
+
+def _start(connection: Asked, work: Coroutine[Deferred[Any], Any, Any]) -> RemoteCall:
+    """Run a coroutine and give it as a RemoteCall."""
+    call = connection.new_call()
+    inner = call.inner = Deferred.fromCoroutine(work)
+
+    def fail(failure: Failure) -> None:
+        if not (call.called and failure.check(CancelledError)):
+            call.errback(failure)
+
+    inner.addCallbacks(call.callback, fail)
+    return call
+
+
+def ask(target: Any, verb: Verb, *arguments: Any) -> Deferred[Any]:
+    """Ask the peer to do something to an object; or do it here, if it turned out to be a value of our own."""
+    if isinstance(target, RemoteObject):
+        return target._connection.request(verb, target, *arguments)
+    return succeed(_LOCALLY[verb](target, *arguments))
+
+
+_LOCALLY: dict[int, Callable[..., Any]] = {
+    Verb.GETATTR: getattr,
+    Verb.CALL: lambda target, args, kwargs: target(*args, **dict(kwargs)),
+    Verb.CALLATTR: lambda target, name, args, kwargs: getattr(target, name)(*args, **dict(kwargs)),
+    Verb.CTXEXIT: lambda target, error: target.__exit__(type(error) if error else None, error, None),
+}
+
+
+async def _follow(target: Any, way: tuple[_Step, ...]) -> Any:
+    for is_item, name in way:
+        if is_item:
+            target = await ask(target, Verb.CALLATTR, "__getitem__", (name,), ())
+        else:
+            target = await ask(target, Verb.GETATTR, name)
+    return target
+
+
+def resolve(remote: Remote) -> Deferred[Any]:
+    """Give a Deferred of what is at the end of a path: a value, or a `RemoteObject`."""
+    if not remote._steps:
+        return succeed(remote)
+    if len(remote._steps) == 1 and not remote._steps[0][0]:
+        return remote._connection.request(Verb.GETATTR, remote._base, remote._steps[0][1])
+    return _start(remote._connection, _follow(remote._base, remote._steps))
+
+
+async def _iterate(source: Any) -> AsyncIterator[Any]:
+    target = await source
+    if not isinstance(target, RemoteObject):
+        for item in target:
+            yield item
+        return
+    iterator = await ask(target, Verb.CALLATTR, "__iter__", (), ())
+    count = _FIRST_CHUNK
+    while chunk := await ask(iterator, Verb.BUFFITER, count):
+        count = min(count * 2, _LARGEST_CHUNK)
+        for item in chunk:
+            yield item

@@ -1,0 +1,136 @@
+"""The serving half of a connection of the Deferred face: what the peer asks is carried out in the reactor, at once."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from txrpyc.core.config import Rules
+from txrpyc.core.consts import Verb
+from txrpyc.core.identity import Identity
+from txrpyc.core.objects import LentTable
+from txrpyc.core.verbs import perform
+from txrpyc.deferred.remote import RemoteObject
+from txrpyc.errors import ConnectionLost
+from txrpyc.interfaces import IDispatcher
+from txrpyc.protocol import RPyCProtocol
+
+__all__ = ["Served", "Serving"]
+
+
+class Served(Protocol):
+    """What the serving half knows of its connection."""
+
+    service: Any
+    protocol: RPyCProtocol
+
+    def made(self) -> None:
+        """There is a transport."""
+
+    def ended(self, error: Exception) -> None:
+        """It is gone."""
+
+
+def _as_deferred(function: Callable[..., Any], *args: Any) -> Deferred[Any]:
+    """Call a function that gives a value, a Deferred or a coroutine; give a Deferred of the result."""
+    return maybeDeferred(function, *args).addCallback(_awaited)
+
+
+def _awaited(value: Any) -> Any:
+    return Deferred.fromCoroutine(value) if inspect.iscoroutine(value) else value
+
+
+@implementer(IDispatcher)
+class Serving:
+    """Carries out the requests of one connection, and is what the verbs know of it (`txrpyc.core.verbs.Host`).
+
+    Args:
+        connection: the connection.
+    """
+
+    _log = Logger()
+
+    def __init__(self, connection: Served) -> None:
+        self._connection = connection
+        self._greeted: Deferred[Any] = succeed(None)
+
+    # For the protocol.
+
+    def connection_made(self) -> None:
+        """Greet. Requests are served meanwhile, so `on_connect` may ask the peer something, at both ends at once."""
+        self._greeted = _as_deferred(self._connection.service.on_connect, self._connection)
+        self._greeted.addErrback(self._greeting_failed)
+        self._connection.made()
+
+    def request_received(self, sequence: int, verb: int, arguments: tuple[Any, ...]) -> None:
+        """Carry out a request, and answer when its result is there."""
+        try:
+            value = _awaited(perform(self, verb, arguments))
+        except (Exception, SystemExit) as error:
+            self._refuse(error, sequence)
+            return
+        if isinstance(value, Deferred):
+            value.addCallbacks(self._answer, self._refuse_failure, callbackArgs=(sequence,), errbackArgs=(sequence,))
+        else:
+            self._answer(value, sequence)
+
+    def connection_lost(self, error: Exception) -> None:
+        """Let everybody know: those who wait, and then the service, once it has done greeting."""
+        self._connection.ended(error)
+        self._greeted.addCallback(
+            lambda _result: _as_deferred(self._connection.service.on_disconnect, self._connection)
+        )
+        self._greeted.addErrback(lambda failure: self._log.failure("on_disconnect failed", failure))
+
+    # Results.
+
+    def _answer(self, value: Any, sequence: int) -> None:
+        self._connection.protocol.answer(sequence, value)
+
+    def _refuse_failure(self, failure: Failure, sequence: int) -> None:
+        assert failure.value is not None
+        if failure.value.__traceback__ is None:
+            failure.value.__traceback__ = failure.getTracebackObject()
+        self._refuse(failure.value, sequence)
+
+    def _refuse(self, error: BaseException, sequence: int) -> None:
+        if isinstance(error, SystemExit) and self.rules.propagate_SystemExit_locally:
+            raise error
+        self._log.debug("a served call raised {error}", error=type(error).__name__)
+        self._connection.protocol.answer_error(sequence, error)
+
+    def _greeting_failed(self, failure: Failure) -> None:
+        protocol = self._connection.protocol
+        if protocol.lost is None or not failure.check(ConnectionLost):
+            self._log.failure("on_connect failed; closing the connection", failure)
+        if protocol.transport is not None:
+            protocol.transport.loseConnection()
+
+    # For the verbs.
+
+    @property
+    def root(self) -> Any:
+        """The service."""
+        return self._connection.service
+
+    @property
+    def rules(self) -> Rules:
+        """The rules as they are now."""
+        return self._connection.protocol.session.rules
+
+    @property
+    def lent(self) -> LentTable:
+        """What the peer may name."""
+        return self._connection.protocol.session.lent
+
+    def inspect_foreign(self, value: Any, identity: Identity) -> Any | None:
+        """Ask the other peer, if the object is a remote object of its."""
+        if type(value) is not RemoteObject:
+            return None
+        return value._connection.request(Verb.INSPECT, value._identity)
