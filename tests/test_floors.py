@@ -25,6 +25,9 @@ FLOORS = {
     "txrpyc.version": 1,
     "txrpyc.core": 1,
     "txrpyc.core.brine": 1,
+    "txrpyc.core.brine_reader": 1,
+    "txrpyc.core.brine_tags": 1,
+    "txrpyc.core.brine_writer": 1,
     "txrpyc.core.config": 1,
     "txrpyc.core.consts": 1,
     "txrpyc.core.envelope": 1,
@@ -41,7 +44,9 @@ FLOORS = {
     "txrpyc.interfaces": 2,
     "txrpyc.service": 2,
     # 3, protocol: one Twisted protocol over a session
+    "txrpyc.answer": 3,
     "txrpyc.outflow": 3,
+    "txrpyc.peer": 3,
     "txrpyc.protocol": 3,
     # 4, faces
     "txrpyc.blocking.*": 4,

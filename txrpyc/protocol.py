@@ -18,11 +18,12 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IAddress, ITCPTransport
+from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txrpyc.answer import Answer
 from txrpyc.core.boxing import ProxyMaker
 from txrpyc.core.config import Rules
 from txrpyc.core.consts import Verb
@@ -33,39 +34,9 @@ from txrpyc.core.session import Failure as RemoteFailure
 from txrpyc.errors import ConnectionLost, EncodingError, ProtocolError, UnknownReference
 from txrpyc.interfaces import IDispatcher
 from txrpyc.outflow import Outflow
+from txrpyc.peer import is_local, peer_name
 
-__all__ = ["Answer", "RPyCProtocol", "is_local"]
-
-
-class Answer(Deferred[Any]):
-    """The Deferred of one request. Cancelling it gives up waiting; the peer is not told, and its late answer is
-    dropped.
-    """
-
-    def __init__(self, forget: Callable[[int], object]) -> None:
-        self._forget = forget
-        self.sequence: int | None = None
-        super().__init__(Answer._give_up)
-
-    def deliver(self, value: Any) -> None:
-        """Fire with a value. For a face whose values must not be looked at by a Deferred, to be overridden."""
-        self.callback(value)
-
-    def deliver_error(self, error: BaseException) -> None:
-        """Fail with an exception."""
-        self.errback(Failure(error))
-
-    @staticmethod
-    def _give_up(answer: Deferred[Any]) -> None:
-        assert isinstance(answer, Answer)
-        if answer.sequence is not None:
-            answer._forget(answer.sequence)
-
-
-def is_local(address: IAddress | None) -> bool:
-    """Tell whether an address is on this machine for sure: loopback, or not of a network at all."""
-    host = getattr(address, "host", None)
-    return not isinstance(host, str) or host == "::1" or host.startswith(("127.", "::ffff:127."))
+__all__ = ["RPyCProtocol"]
 
 
 class RPyCProtocol(Protocol):
@@ -346,6 +317,4 @@ class RPyCProtocol(Protocol):
         self.abort()
 
     def _peer(self) -> str:
-        peer = self.transport.getPeer() if self.transport is not None else None
-        host = getattr(peer, "host", None)
-        return f"{host}:{getattr(peer, 'port', '')}" if host else str(getattr(peer, "name", None) or "an unnamed peer")
+        return peer_name(self.transport.getPeer() if self.transport is not None else None)

@@ -69,12 +69,10 @@ class RecordedTests(SynchronousTestCase):
 
 class DumpTests(SynchronousTestCase):
     def test_stop_iteration(self) -> None:
-        """A StopIteration is the number 1, unless it carries a value."""
+        """A StopIteration is the number 1, as rpyc sends it, and so arrives without its value."""
         self.assertEqual(vinegar.dump(StopIteration(), RULES, ""), 1)
         self.assertIs(type(vinegar.load(1, RULES)), StopIteration)
-        with_value = travelled(StopIteration(5))
-        self.assertIsInstance(with_value, StopIteration)
-        self.assertEqual(with_value.args, (5,))
+        self.assertEqual(vinegar.dump(StopIteration(5), RULES, ""), 1)
 
     def test_denied(self) -> None:
         """Traceback and version are told only if the rules allow it."""

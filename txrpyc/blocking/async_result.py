@@ -14,11 +14,11 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txrpyc.answer import Answer
 from txrpyc.blocking.asking import Asking
 from txrpyc.blocking.attendant import attend
-from txrpyc.blocking.reactor_thread import application_reactor, refuse_reactor_thread
+from txrpyc.blocking.reactor_thread import application_reactor, in_reactor_thread, refuse_reactor_thread
 from txrpyc.errors import AsyncResultTimeout, ConnectionLost
-from txrpyc.protocol import Answer
 
 __all__ = ["AsyncResult", "WrappedAnswer"]
 
@@ -168,7 +168,7 @@ class AsyncResult:
         waiting.
         """
         self._expire_if_due()
-        if self._state is _State.PENDING:
+        if self._state is _State.PENDING and not in_reactor_thread():
             self._connection.poll_all()
         return self._state in (_State.READY, _State.ERROR)
 

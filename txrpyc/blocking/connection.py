@@ -16,7 +16,7 @@ from txrpyc.blocking.hub import Hub
 from txrpyc.blocking.live_config import LiveConfig
 from txrpyc.blocking.netref import NetrefMaker
 from txrpyc.blocking.private_reactor import PrivateReactor
-from txrpyc.blocking.reactor_thread import refuse_reactor_thread
+from txrpyc.blocking.reactor_thread import in_reactor_thread, refuse_reactor_thread
 from txrpyc.blocking.served import Serving
 from txrpyc.blocking.timer import call_later
 from txrpyc.core.consts import Verb
@@ -192,14 +192,12 @@ class Connection:
 
     def _push_out(self) -> None:
         """Wait until the socket has taken what was sent: nobody else may run the reactor for some time."""
+        if in_reactor_thread() or self.hub.leading:
+            return
         timeout = self.config.rules.sync_request_timeout
-        try:
-            refuse_reactor_thread("sending", "")
-            outflow = self.protocol.outflow
-            deadline = None if timeout is None else monotonic() + timeout
-            self.hub.wait(lambda: not outflow.handed_over, deadline, serve=False)
-        except RuntimeError:
-            return  # in a reactor: it goes on by itself
+        deadline = None if timeout is None else monotonic() + timeout
+        outflow = self.protocol.outflow
+        self.hub.wait(lambda: not outflow.handed_over, deadline, serve=False)
 
     def borrowed_count(self, identity: Identity) -> int:
         """Give how often the peer sent an object and did not get it back yet."""

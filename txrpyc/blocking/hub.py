@@ -100,6 +100,11 @@ class Hub:
         return self._ended
 
     @property
+    def leading(self) -> bool:
+        """Whether this very thread leads: it is called from inside a step."""
+        return self._leader == get_ident()
+
+    @property
     def has_jobs(self) -> bool:
         """Whether the mailbox holds something."""
         return bool(self._jobs)

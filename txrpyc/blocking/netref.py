@@ -185,9 +185,9 @@ def _special_method(name: str, text: str | None) -> Callable[..., Any]:
 _BUILTIN_TYPES: tuple[type, ...] = (
     type, object, bool, complex, dict, float, int, list, slice, str, tuple, set, frozenset, bytes, bytearray,
     memoryview, BaseException, Exception, type(None), type(iter([])), type(iter(())), type(iter(set())),
-    type(iter(range(1))), types.BuiltinFunctionType, types.CodeType, types.FrameType, types.FunctionType, types.GeneratorType,
-    types.MappingProxyType, types.MethodType, types.MethodWrapperType, types.ModuleType, types.TracebackType,
-    types.WrapperDescriptorType,
+    type(iter(range(1))), types.BuiltinFunctionType, types.CodeType, types.FrameType, types.FunctionType,
+    types.GeneratorType, types.MappingProxyType, types.MethodType, types.MethodWrapperType, types.ModuleType,
+    types.TracebackType, types.WrapperDescriptorType,
 )  # fmt: skip
 _BUILTINS = {identify(kind)[0]: kind for kind in _BUILTIN_TYPES}
 

@@ -6,12 +6,14 @@ import select
 import threading
 from collections import deque
 from collections.abc import Callable
+from math import ceil
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
-if hasattr(select, "poll"):
+_POLLS = hasattr(select, "poll")
+if _POLLS:
     from twisted.internet.pollreactor import PollReactor as _Reactor
 else:  # Windows
     from twisted.internet.selectreactor import SelectReactor as _Reactor
@@ -23,6 +25,26 @@ class _Unregistered(_Reactor):
     """A reactor that does not take the thread which starts it for the application's reactor thread."""
 
     _registerAsIOThread = False
+
+    def turn(self, timeout: float | None) -> None:
+        """Do an iteration: what is due, then wait at most so many seconds and handle what comes.
+
+        Twisted's own does the same, but looks through timers that are not there and sets up a log context for each
+        descriptor, which together cost as much as a short call.
+        """
+        if self.threadCallQueue or self._newTimedCalls or self._pendingTimedCalls:
+            self.runUntilCurrent()
+            soonest = self.timeout()
+            if soonest is not None and (timeout is None or soonest < timeout):
+                timeout = soonest
+        if not _POLLS:
+            self.doIteration(timeout)  # type: ignore[no-untyped-call]
+            return
+        # poll() takes whole milliseconds: rounded down, it would spin through the last one.
+        for descriptor, event in self._poller.poll(None if timeout is None else ceil(timeout * 1000)):
+            selectable = self._selectables.get(descriptor)
+            if selectable is not None:
+                self._doReadOrWrite(selectable, descriptor, event)  # type: ignore[no-untyped-call]
 
 
 class PrivateReactor:
@@ -54,17 +76,11 @@ class PrivateReactor:
 
     def step(self, timeout: float | None) -> None:
         """Run the reactor until something has happened, at most so many seconds."""
-        reactor = self.reactor
         self._stepping = True
         try:
             while self._calls:
                 self._calls.popleft()()
-            reactor.runUntilCurrent()
-            soonest = reactor.timeout()
-            if soonest is not None and (timeout is None or soonest < timeout):
-                timeout = soonest
-            # poll() rounds down to milliseconds: without the extra one it would spin through the last of them.
-            reactor.doIteration(timeout + 0.001 if timeout else timeout)
+            self.reactor.turn(timeout)
         finally:
             self._stepping = False
 

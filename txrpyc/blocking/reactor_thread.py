@@ -9,7 +9,7 @@ from twisted.python.threadable import isInIOThread
 
 from txrpyc.errors import WrongThread
 
-__all__ = ["application_reactor", "refuse_reactor_thread"]
+__all__ = ["application_reactor", "in_reactor_thread", "refuse_reactor_thread"]
 
 
 def application_reactor() -> Any:
@@ -19,6 +19,12 @@ def application_reactor() -> Any:
     return reactor
 
 
+def in_reactor_thread() -> bool:
+    """Tell whether this is the thread in which the application's reactor is running."""
+    reactor = sys.modules.get("twisted.internet.reactor")
+    return reactor is not None and bool(getattr(reactor, "running", False)) and isInIOThread()
+
+
 def refuse_reactor_thread(what: str, instead: str) -> None:
     """Raise `WrongThread` if this is the thread in which the application's reactor is running.
 
@@ -26,8 +32,7 @@ def refuse_reactor_thread(what: str, instead: str) -> None:
         what: the blocking operation, for the message.
         instead: what to use there, for the message.
     """
-    reactor = sys.modules.get("twisted.internet.reactor")
-    if reactor is not None and getattr(reactor, "running", False) and isInIOThread():
+    if in_reactor_thread():
         raise WrongThread(
             f"{what} would block, and this is the thread of the running reactor: {instead}, or call it by deferToThread"
         )

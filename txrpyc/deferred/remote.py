@@ -14,9 +14,9 @@ from typing import Any, Protocol
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.python.failure import Failure
 
+from txrpyc.answer import Answer
 from txrpyc.core.consts import Verb
 from txrpyc.core.identity import Identity, describe
-from txrpyc.protocol import Answer
 
 __all__ = ["Asked", "Remote", "RemoteCall", "RemoteObject", "RemotePath", "ask", "resolve"]
 
