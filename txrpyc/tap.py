@@ -5,74 +5,91 @@ from __future__ import annotations
 import ast
 import os
 import sys
-from typing import Any, NoReturn
+from dataclasses import fields
+from typing import Any
 
-from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted import __version__ as twisted_version
 from twisted.internet.protocol import Factory
-from twisted.logger import Logger
 from twisted.python import usage
-from twisted.python.failure import Failure
 
 from txrpyc.blocking.live_config import LiveConfig
 from txrpyc.blocking.resident import ResidentFactory
-from txrpyc.classic.services import DEFAULT_SERVER_PORT, SlaveService
-from txrpyc.core.config import make_rules
+from txrpyc.classic.services import DEFAULT_SERVER_PORT, Slave, SlaveService
+from txrpyc.core.config import Rules, make_rules
 from txrpyc.deferred.factory import ServerFactory
 from txrpyc.deferred.service import Service as ReactorService
 from txrpyc.errors import ConfigurationError
+from txrpyc.listener import Listener, Place, endpoint_from, fail
+from txrpyc.version import __version__
 
-__all__ = ["Options", "RPyCServer", "makeService"]
+__all__ = ["Options", "makeService"]
 
+_ABOUT = f"""
+Serve Python objects to RPyC clients (txrpyc, or rpyc 4.1 and later).
 
-def _fail(message: str) -> NoReturn:
-    """End the process with one line: twistd itself would print all of its help, or a traceback."""
-    raise SystemExit(f"twistd txrpyc: {message}")
+Without options it is a classic server on 127.0.0.1, port {DEFAULT_SERVER_PORT}: every
+program of this machine can connect, and run any code as the user of the server:
+
+    import txrpyc
+    conn = txrpyc.classic.connect("127.0.0.1")
+    print(conn.modules.sys.version)
+
+To serve no more than a class of your own, write it, say into myservice.py:
+
+    import txrpyc
+
+    class Calculator(txrpyc.Service):
+        @txrpyc.exposed
+        def add(self, a, b):
+            return a + b
+
+start the server in the same directory, and call it from another terminal:
+
+    twistd -n txrpyc --service myservice.Calculator
+
+    import txrpyc
+    conn = txrpyc.connect("127.0.0.1", {DEFAULT_SERVER_PORT})
+    print(conn.root.add(1, 2))
+
+The methods of a txrpyc.Service run in worker threads and may wait; those of a
+txrpyc.deferred.Service run in the reactor, and may return Deferreds.
+
+With -n the server stays in the foreground, and Ctrl-C ends it. Without, it goes
+into the background, writes twistd.log and twistd.pid into the current
+directory, and ends when that process gets the signal TERM.
+
+"""
 
 
 class Options(usage.Options):
     """What can be said on the command line."""
 
     synopsis = "[options]"
-    longdesc = f"""Serve Python objects to RPyC clients (txrpyc, or rpyc 4.1 and later).
-
-Without options: classic mode on 127.0.0.1, port {DEFAULT_SERVER_PORT}. A client there may run any code in this process:
-
-    import txrpyc
-    conn = txrpyc.classic.connect("127.0.0.1")
-    print(conn.modules.sys.version)
-
-To serve a class of your own, in myservice.py in the current directory:
-
-    import txrpyc
-    class Calculator(txrpyc.Service):
-        @txrpyc.exposed
-        def add(self, a, b):
-            return a + b
-
-    twistd -n txrpyc --service myservice.Calculator
-
-A subclass of txrpyc.deferred.Service runs in the reactor, any other in worker threads.
-Write 'twistd -n txrpyc' to stay in the foreground; Ctrl-C or SIGTERM ends it."""
+    longdesc = ""  # getUsage shows _ABOUT instead, which is not to be wrapped
 
     optParameters = [  # noqa: RUF012
         [
             "service",
             "s",
             None,
-            "The class to serve, as package.module.Class. Without it: classic mode, which gives clients everything.",
+            "The class to serve, as package.module.Class; found in the current directory, too. "
+            "Without it: classic mode, which gives clients everything.",
         ],
-        ["workers", "w", 1000, "The most threads that run a service's methods at once.", int],
-        ["concurrency", "c", 1, "How many requests of one client may run at once.", int],
+        [
+            "workers",
+            "w",
+            1000,
+            "The most threads that run methods at once. Clients beyond wait for a free one; idle clients need none.",
+            int,
+        ],
+        ["concurrency", "c", 1, "How many requests of one client may run at once; 1 keeps them in order.", int],
     ]
     optFlags = [  # noqa: RUF012
         [
             "allow-remote-code-execution",
             None,
-            "Serve classic mode also to other machines: whoever reaches the address can run any code as this user.",
+            "Allow classic mode on addresses that other machines can reach. There is no password: whoever reaches "
+            "the address can run any code as the user of the server.",
         ],
     ]
 
@@ -82,95 +99,72 @@ Write 'twistd -n txrpyc' to stay in the foreground; Ctrl-C or SIGTERM ends it.""
         self["config"] = {}
 
     def opt_endpoint(self, description: str) -> None:
-        """Where to listen: a Twisted server endpoint, such as tcp:18812:interface=127.0.0.1 or unix:/run/calc.sock.
-        May be given several times. [default: tcp:18812:interface=127.0.0.1]
-        """
+        """Where to listen, as a Twisted server endpoint: tcp:18812:interface=127.0.0.1, or unix:/run/calc.sock, or tcp:18812 for all addresses of this machine. May be given several times. [default: tcp:18812:interface=127.0.0.1]"""  # noqa: E501
         self["endpoints"].append(description)
 
     opt_e = opt_endpoint
 
     def opt_config(self, setting: str) -> None:
-        """A setting of the connections, such as allow_public_attrs=True. May be given several times."""
+        """A setting of the connections, as key=value: allow_public_attrs=True. May be given several times."""
         key, equals, text = setting.partition("=")
         if not equals:
-            _fail(f"--config takes key=value, not {setting!r}")
+            fail(f"--config takes key=value, such as allow_public_attrs=True, not {setting!r}")
         try:
             value = ast.literal_eval(text)
         except (ValueError, SyntaxError):
             value = text
         try:
             make_rules({key: value})
+            _check_type(key, value)
         except (ConfigurationError, TypeError) as error:
-            _fail(f"--config {setting}: {error}")
+            fail(f"--config {setting}: {error}")
         self["config"][key] = value
+
+    def opt_version(self) -> None:
+        """Display the versions of txrpyc and Twisted, and exit."""
+        print(f"txrpyc {__version__}, Twisted {twisted_version}")
+        sys.exit(0)
+
+    def getUsage(self, width: int | None = None) -> str:
+        """Give the help: what this is and how to begin, then the options."""
+        return _ABOUT + super().getUsage(width)
 
     def parseOptions(self, options: Any = None) -> None:
         """Parse; a wrong option is one line, too."""
         try:
             super().parseOptions(options)  # type: ignore[no-untyped-call]
         except usage.UsageError as error:
-            _fail(f"{error}; see 'twistd txrpyc --help'")
+            fail(f"{error}; see 'twistd txrpyc --help'")
 
     def parseArgs(self, *words: str) -> None:
         """Refuse words that belong to no option."""
         if words:
-            _fail(f"unexpected {words[0]!r}; see 'twistd txrpyc --help'")
+            fail(f"{words[0]!r} belongs to no option; see 'twistd txrpyc --help'")
 
     def postOptions(self) -> None:
-        """Check what can be checked before anything starts."""
+        """Check what can be checked without loading anything."""
         for name in ("workers", "concurrency"):
             if self[name] < 1:
-                _fail(f"--{name} must be at least 1, not {self[name]}")
+                fail(f"--{name} must be at least 1, not {self[name]}")
         if not self["endpoints"]:
             self["endpoints"] = [f"tcp:{DEFAULT_SERVER_PORT}:interface=127.0.0.1"]
-        if self["service"] is None and not self["allow-remote-code-execution"]:
-            for description in self["endpoints"]:
-                if not _is_local(description):
-                    _fail(
-                        f"classic mode on {description!r} would let whoever reaches it run any code here. "
-                        "Listen on 127.0.0.1 (interface=127.0.0.1) or on a unix socket, serve a class of your own "
-                        "with --service, or, if that is what you want, say --allow-remote-code-execution"
-                    )
 
 
-class _Probe:
-    """A reactor that only takes note of the address that an endpoint wants to listen on."""
-
-    def __init__(self) -> None:
-        self.interface: str | None = None
-
-    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> None:
-        self.interface = interface
-
-    def listenSSL(self, port: int, factory: Any, context: Any, backlog: int = 50, interface: str = "") -> None:
-        self.interface = interface
-
-    def listenUNIX(self, *args: Any, **kwargs: Any) -> None:
-        self.interface = "localhost"
+_TYPES: dict[type, tuple[tuple[type, ...], str]] = {
+    bool: ((bool,), "True or False"),
+    int: ((int,), "a whole number"),
+    str: ((str,), "text"),
+    frozenset: ((set, list, tuple), "names, such as {'__len__', '__iter__'}"),
+}
+_SECONDS: tuple[tuple[type, ...], str] = (int, float, type(None)), "seconds, or None"
 
 
-def _is_local(description: str) -> bool:
-    """Tell whether an endpoint can be reached from this machine only. What cannot be told counts as not."""
-    probe = _Probe()
-    try:
-        _endpoint(probe, description).listen(Factory()).addErrback(lambda _failure: None)
-    except SystemExit:
-        raise
-    except Exception:
-        return False
-    interface = probe.interface or ""
-    return interface in ("localhost", "::1") or interface.startswith("127.")
-
-
-def _endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
-    try:
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
-    except Exception as error:
-        _fail(
-            f"--endpoint {description!r} is not a server endpoint ({error}); "
-            f"write, say, tcp:{DEFAULT_SERVER_PORT}:interface=127.0.0.1"
-        )
-    return endpoint
+def _check_type(key: str, value: Any) -> None:
+    """Refuse what is easily mistaken on a command line: the text "false" would count as true."""
+    default = next(field.default for field in fields(Rules) if field.name == key)
+    types, words = _SECONDS if key == "sync_request_timeout" else _TYPES.get(type(default), ((type(value),), ""))
+    if type(value) not in types:
+        raise ConfigurationError(f"{key} takes {words}, not {value!r}")
 
 
 def _load(name: str) -> Any:
@@ -180,89 +174,60 @@ def _load(name: str) -> Any:
         sys.path.insert(0, here)
     module_name, _, class_name = name.rpartition(".")
     if not module_name:
-        _fail(f"--service takes package.module.Class, not {name!r}")
+        fail(f"--service takes package.module.Class, not {name!r}")
     try:
         module = __import__(module_name, fromlist=["_"])
     except ModuleNotFoundError as error:
         if error.name is None or not (module_name == error.name or module_name.startswith(error.name + ".")):
-            _fail(f"--service {name}: importing {module_name} failed: {error}")
-        _fail(f"--service {name}: there is no module {error.name!r} in {here} or where Python looks (sys.path)")
+            fail(f"--service {name}: importing {module_name} failed: {error}; install that, or correct the import")
+        fail(f"--service {name}: there is no module {error.name!r} in {here} or where Python looks (sys.path)")
     except BaseException as error:
-        _fail(f"--service {name}: importing {module_name} failed: {type(error).__name__}: {error}")
+        fail(f"--service {name}: importing {module_name} failed: {type(error).__name__}: {error}")
     service = getattr(module, class_name, None)
     if service is None:
-        _fail(f"--service {name}: {module_name} has no {class_name!r}")
-    if not (hasattr(service, "on_connect") and hasattr(service, "on_disconnect")):
-        _fail(
-            f"--service {name}: {class_name} is no service; "
+        there = ", ".join(sorted(key for key, value in vars(module).items() if _serves(value)))
+        fail(f"--service {name}: {module_name} has no {class_name!r}; its services are: {there or 'none'}")
+    if not _serves(service):
+        fail(
+            f"--service {name}: {class_name} is not a service; "
             "make it a subclass of txrpyc.Service or txrpyc.deferred.Service"
         )
     return service
 
 
-class RPyCServer(Service):
-    """Listens on endpoints, and serves one kind of connection there.
-
-    Args:
-        reactor: the reactor.
-        endpoints: pairs of description and endpoint.
-        factory: makes the connections; has `close_all`.
-        what: what is served, for the log.
-    """
-
-    log = Logger()
-
-    def __init__(
-        self, reactor: Any, endpoints: list[tuple[str, IStreamServerEndpoint]], factory: Any, what: str
-    ) -> None:
-        self._reactor = reactor
-        self._endpoints = endpoints
-        self._factory = factory
-        self._what = what
-        self._ports: list[IListeningPort] = []
-
-    def privilegedStartService(self) -> None:
-        """Listen. An address that cannot be had ends the process with one line."""
-        super().privilegedStartService()  # type: ignore[no-untyped-call]
-        for description, endpoint in self._endpoints:
-            failed: list[Failure] = []
-            listening = endpoint.listen(self._factory)
-            listening.addCallback(self._listens)
-            listening.addErrback(failed.append)
-            if failed:
-                _fail(f"cannot listen on {description}: {self._reason(failed[0])}")
-
-    @staticmethod
-    def _reason(failure: Failure) -> str:
-        if failure.check(CannotListenError):
-            error = failure.value.socketError  # type: ignore[union-attr]
-            words = getattr(error, "strerror", None) or error
-            return f"{words}. Is another server running there? Choose another with --endpoint"
-        return f"{failure.getErrorMessage()}. Choose another with --endpoint"
-
-    def _listens(self, port: IListeningPort) -> None:
-        self._ports.append(port)
-        self.log.info("serving {what} on {address}", what=self._what, address=port.getHost())
-
-    def stopService(self) -> Deferred[Any]:
-        """Stop listening, close the connections, and let services know."""
-        super().stopService()  # type: ignore[no-untyped-call]
-        stopping = [Deferred.fromCoroutine(_stopped(port)) for port in self._ports]
-        return DeferredList([*stopping, self._factory.close_all()])
+def _serves(value: Any) -> bool:
+    return hasattr(value, "on_connect") and hasattr(value, "on_disconnect")
 
 
-async def _stopped(port: IListeningPort) -> None:
-    stopping = port.stopListening()
-    if stopping is not None:
-        await stopping
+def _gives_everything(offered: type) -> bool:
+    """Tell whether a service is classic mode, also rpyc's own."""
+    return issubclass(offered, Slave) or any(
+        (kind.__module__, kind.__name__) == ("rpyc.core.service", "Slave") for kind in offered.__mro__
+    )
 
 
-def makeService(options: Options) -> RPyCServer:
+def _check_places(descriptions: list[str], local_only: bool) -> None:
+    """End the process if an address is too open, or cannot be had. Before there is a log: nobody would look there."""
+    for description in descriptions:
+        place = Place.of(description)
+        if local_only and not place.is_local:
+            fail(
+                f"classic mode on {description} would let whoever reaches that address run any code here. "
+                "Listen on 127.0.0.1 (interface=127.0.0.1) or on a unix socket, serve a class of your own "
+                "with --service, or, if that is what you want, say --allow-remote-code-execution"
+            )
+        trouble = place.trouble()
+        if trouble is not None:
+            fail(f"cannot listen on {description}: {trouble}")
+
+
+def makeService(options: Options) -> Listener:
     """Make the service that the options ask for."""
     from twisted.internet import reactor
 
     service = SlaveService if options["service"] is None else _load(options["service"])
     offered = service if isinstance(service, type) else type(service)
+    _check_places(options["endpoints"], _gives_everything(offered) and not options["allow-remote-code-execution"])
     factory: Factory
     if issubclass(offered, ReactorService):
         factory = ServerFactory(service, options["config"], reactor)
@@ -271,6 +236,6 @@ def makeService(options: Options) -> RPyCServer:
         factory = ResidentFactory(
             service, options["config"], reactor, limit=options["workers"], concurrency=options["concurrency"]
         )
-    endpoints = [(description, _endpoint(reactor, description)) for description in options["endpoints"]]
+    endpoints = [(description, endpoint_from(reactor, description)) for description in options["endpoints"]]
     what = "classic mode (full trust)" if options["service"] is None else options["service"]
-    return RPyCServer(reactor, endpoints, factory, what)
+    return Listener(endpoints, factory, what)

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from time import monotonic
 from types import TracebackType
 from typing import Any
 
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.protocol import Factory
-
-from txrpyc.blocking.async_result import AsyncResult, WrappedAnswer
-from txrpyc.blocking.channel import Channel
-from txrpyc.blocking.hub import Hub
+from txrpyc.blocking.async_result import AsyncResult
+from txrpyc.blocking.line import Line
 from txrpyc.blocking.live_config import LiveConfig
-from txrpyc.blocking.netref import NetrefMaker
-from txrpyc.blocking.private_reactor import PrivateReactor
 from txrpyc.blocking.reactor_thread import in_reactor_thread, refuse_reactor_thread
-from txrpyc.blocking.served import Serving
-from txrpyc.blocking.timer import call_later
 from txrpyc.core.consts import Verb
-from txrpyc.core.identity import Identity
 from txrpyc.errors import AsyncResultTimeout, ConnectionLost, PingError
-from txrpyc.protocol import RPyCProtocol
 
 __all__ = ["Connection"]
 
@@ -30,7 +19,7 @@ _CLOSE_GRACE = 2.0
 """Seconds that `close` waits for the peer to take note."""
 
 
-class Connection:
+class Connection(Line):
     """A connection whose calls wait for their answers. Programs get one from `txrpyc.connect` and the like.
 
     Any thread may use it. A thread that waits serves the peer's requests meanwhile, unless a `BgServingThread`
@@ -42,71 +31,8 @@ class Connection:
         config: settings that differ from `DEFAULT_CONFIG`.
     """
 
-    def __init__(self, root: Any, channel: Channel, config: Mapping[str, Any] | None = None) -> None:
-        private = PrivateReactor()
-        self._set_up(root, config or {}, Hub(private), private.reactor, private.call, greets=False)
-        self._private = private
-        if not channel.compress:
-            self.config["compression"] = "never"
-        if getattr(channel.stream, "again", None) is not None:
-            self.protocol.redial = self._redial
-        self._adopt(channel)
-
-    @classmethod
-    def resident(cls, root: Any, config: Mapping[str, Any], reactor: Any, on_job: Callable[[Hub], None]) -> Connection:
-        """Make a connection that lives in an application's reactor, and is to be given a transport by `protocol`.
-
-        Args:
-            root: the service; its `on_connect` is the first job.
-            config: settings.
-            reactor: the application's reactor.
-            on_job: called with the connection's hub, by any thread, when there is a job: somebody shall come and do it.
-        """
-        connection = cls.__new__(cls)
-        hub = Hub(None, lambda: on_job(hub))
-        connection._set_up(root, config, hub, reactor, reactor.callFromThread, greets=True)
-        return connection
-
-    protocol: RPyCProtocol
-
-    def _set_up(
-        self, root: Any, config: Mapping[str, Any], hub: Hub, reactor: IReactorTime, in_reactor: Any, *, greets: bool
-    ) -> None:
-        self.hub = hub
-        self.service = root
-        self.config = LiveConfig(config)
-        self.serving = Serving(self, greets)
-        self.protocol = RPyCProtocol(
-            self.config.rules,
-            NetrefMaker(self),
-            self.serving,
-            in_reactor,
-            threaded=True,
-            answer_class=WrappedAnswer,
-        )
-        self.config.on_change = self._rules_changed
-        self._reactor = reactor
-        self._in_reactor = in_reactor
-        self._channel: Channel | None = None
-        self._remote_root: Any = None
-        self._closing = False
-
-    def _rules_changed(self, rules: Any) -> None:
-        self.protocol.session.rules = rules
-
-    def _adopt(self, channel: Channel) -> None:
-        self._channel = channel
-        sock = channel.stream.sock
-        sock.setblocking(False)
-        factory = Factory.forProtocol(lambda: self.protocol)
-        factory.noisy = False
-        self._reactor.adoptStreamConnection(sock.fileno(), sock.family, factory)  # type: ignore[attr-defined]
-
-    def _redial(self) -> None:
-        assert self._channel is not None
-        stream = self._channel.stream
-        stream.close()
-        self._adopt(Channel(stream.again(), self._channel.compress))
+    _remote_root: Any = None
+    _closing = False
 
     # What programs see.
 
@@ -199,23 +125,6 @@ class Connection:
         outflow = self.protocol.outflow
         self.hub.wait(lambda: not outflow.handed_over, deadline, serve=False)
 
-    def borrowed_count(self, identity: Identity) -> int:
-        """Give how often the peer sent an object and did not get it back yet."""
-        return self.protocol.session.borrowed.count(identity)
-
-    @property
-    def may_unpickle(self) -> bool:
-        """Whether the rules of this side allow that a pickle of the peer's is read."""
-        return self.config.rules.allow_pickle
-
-    def forget(self, sequence: int) -> bool:
-        """Give up waiting for an answer; tell whether it was still waited for."""
-        return self.protocol.forget(sequence) is not None
-
-    def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
-        """Call a function in the connection's reactor after some seconds; give a function that cancels it."""
-        return call_later(self._reactor, self._in_reactor, seconds, function)
-
     # Serving.
 
     def serve(self, timeout: float | None = 1, wait_for_lock: bool = True) -> bool:
@@ -270,17 +179,6 @@ class Connection:
             self.close()
 
     # Ending.
-
-    def ended(self) -> None:
-        """Take note that the transport is gone. For the dispatcher."""
-        self.hub.end()
-        if self._channel is not None:
-            self._channel.close()
-
-    def drop(self) -> None:
-        """Cut the connection without a word to the peer. Any thread may call; does not wait."""
-        self._in_reactor(self.protocol.abort)
-        self.hub.interrupt()
 
     def close(self) -> None:
         """Close the connection, and wait until it is closed: the peer is told, and gets two seconds. Does nothing the

@@ -8,18 +8,15 @@ looks for them, on the class. Everything else is asked of the peer, attribute by
 from __future__ import annotations
 
 import pickle
-import sys
-import types
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any, ClassVar, Protocol
 
+from txrpyc.blocking.asking import Asking
+from txrpyc.blocking.local_types import find_local
 from txrpyc.core.consts import Verb
-from txrpyc.core.identity import LOCAL_ATTRS, Identity, class_of, identify, methods_of_instances, offered_methods
+from txrpyc.core.identity import LOCAL_ATTRS, Identity
 
-if TYPE_CHECKING:
-    from txrpyc.blocking.asking import Asking
-
-__all__ = ["BaseNetref", "NetrefMaker", "asyncreq", "is_netref", "syncreq"]
+__all__ = ["BaseNetref", "NetrefMetaclass", "asyncreq", "connection_of", "is_netref", "syncreq"]
 
 _NEVER_REMOTE = frozenset(["__array_struct__", "__array_interface__"])
 """numpy would read memory at the addresses that these give."""
@@ -30,7 +27,8 @@ def is_netref(value: object) -> bool:
     return issubclass(type(value), BaseNetref)
 
 
-def _connection(netref: Any) -> Asking:
+def connection_of(netref: Any) -> Asking:
+    """Give the connection of a netref."""
     connection: Asking = object.__getattribute__(netref, "____conn__")
     return connection
 
@@ -39,12 +37,19 @@ def syncreq(netref: Any, verb: int, *arguments: Any) -> Any:
     """Ask the peer of a netref to do something to its object, and wait. Raises what the peer raises, and as
     `sync_request`.
     """
-    return _connection(netref).sync_request(verb, netref, *arguments)
+    return connection_of(netref).sync_request(verb, netref, *arguments)
 
 
 def asyncreq(netref: Any, verb: int, *arguments: Any) -> Any:
     """Ask the peer of a netref to do something to its object; give the `AsyncResult`."""
-    return _connection(netref).async_request(verb, netref, *arguments)
+    return connection_of(netref).async_request(verb, netref, *arguments)
+
+
+class KnownMethods(Protocol):
+    """Gives attributes of netrefs of one class, with less asking where that does no harm."""
+
+    def get(self, owner: Any, name: str) -> Any:
+        """Give an attribute of a netref."""
 
 
 class NetrefMetaclass(type):
@@ -68,6 +73,12 @@ class BaseNetref(metaclass=NetrefMetaclass):
 
     __slots__ = ("____conn__", "____id_pack__", "__weakref__")
 
+    _local_class: ClassVar[type | None] = None
+    """What `__class__` of a netref is; None if that must be asked."""
+
+    _methods: ClassVar[KnownMethods | None] = None
+    """What is known of the methods that a connection's netrefs of this class have; None if nothing."""
+
     def __init__(self, conn: Any, id_pack: Identity) -> None:
         object.__setattr__(self, "____conn__", conn)
         object.__setattr__(self, "____id_pack__", id_pack)
@@ -75,13 +86,14 @@ class BaseNetref(metaclass=NetrefMetaclass):
     @property
     def ____refcount__(self) -> int:
         """How often the peer sent the object and did not get it back yet."""
-        return _connection(self).borrowed_count(object.__getattribute__(self, "____id_pack__"))
+        return connection_of(self).borrowed_count(object.__getattribute__(self, "____id_pack__"))
 
     def __getattribute__(self, name: str) -> Any:
         if name not in LOCAL_ATTRS:
             if name == "__call__":
                 return object.__getattribute__(self, name)
-            return syncreq(self, Verb.GETATTR, name)
+            methods = type.__getattribute__(type(self), "_methods")
+            return syncreq(self, Verb.GETATTR, name) if methods is None else methods.get(self, name)
         if name == "__doc__":
             return syncreq(self, Verb.GETATTR, name)
         if name in _NEVER_REMOTE:
@@ -141,7 +153,7 @@ class BaseNetref(metaclass=NetrefMetaclass):
         return syncreq(self, Verb.CTXEXIT, kind)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        if not _connection(self).may_unpickle:
+        if not connection_of(self).may_unpickle:
             raise pickle.PicklingError(
                 "a netref is pickled by the peer and read here, which the setting allow_pickle of this side forbids"
             )
@@ -156,106 +168,5 @@ class BaseNetref(metaclass=NetrefMetaclass):
             if theirs[1] == class_id:
                 return bool(theirs[2])
             return bool(syncreq(self, Verb.INSTANCECHECK, theirs))
-        local = _find_local(name)
+        local = find_local(name)
         return isinstance(local, type) and isinstance(other, local)
-
-
-def _special_method(name: str, text: str | None) -> Callable[..., Any]:
-    """Make a method of a netref class that calls the peer's method of that name."""
-
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return syncreq(self, Verb.CALLATTR, name, args, tuple(kwargs.items()))
-
-    def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return syncreq(self, Verb.CALL, args, tuple(kwargs.items()))
-
-    def __array__(self: Any, *args: Any, **kwargs: Any) -> Any:
-        function, (pickled,) = self.__reduce_ex__(-1)
-        return function(pickled).__array__(*args, **kwargs)
-
-    made = {"__call__": __call__, "__array__": __array__}.get(name, method)
-    made.__name__ = made.__qualname__ = name
-    made.__doc__ = text
-    return made
-
-
-# Classes that need no inspection, because every Python has them. rpyc knows these by name as well, and so never
-# asks for them.
-
-_BUILTIN_TYPES: tuple[type, ...] = (
-    type, object, bool, complex, dict, float, int, list, slice, str, tuple, set, frozenset, bytes, bytearray,
-    memoryview, BaseException, Exception, type(None), type(iter([])), type(iter(())), type(iter(set())),
-    type(iter(range(1))), types.BuiltinFunctionType, types.CodeType, types.FrameType, types.FunctionType,
-    types.GeneratorType, types.MappingProxyType, types.MethodType, types.MethodWrapperType, types.ModuleType,
-    types.TracebackType, types.WrapperDescriptorType,
-)  # fmt: skip
-_BUILTINS = {identify(kind)[0]: kind for kind in _BUILTIN_TYPES}
-
-
-def _find_local(name: str) -> Any:
-    """Give the local class of a dotted name, or the class of modules for a module's; None if there is none loaded."""
-    if name in _BUILTINS:
-        return _BUILTINS[name]
-    if name in sys.modules:
-        return types.ModuleType
-    module, _, attribute = name.rpartition(".")
-    # vars(), not getattr(): the name is the peer's, and a module's own __getattr__ is code.
-    found = vars(sys.modules[module]).get(attribute) if module in sys.modules else None
-    return found if isinstance(found, type) else None
-
-
-def _make_class(name: str, is_class: bool, methods: Iterable[tuple[str, str | None]]) -> type[BaseNetref]:
-    local = _find_local(name)
-    namespace: dict[str, Any] = {
-        "__slots__": (),
-        "_local_class": type(local) if is_class and local is not None else local,
-    }
-    namespace |= {method: _special_method(method, text) for method, text in methods if method not in LOCAL_ATTRS}
-    made: type[BaseNetref] = NetrefMetaclass(name, (BaseNetref,), namespace)  # type: ignore[assignment]
-    return made
-
-
-_shared_classes: dict[tuple[str, bool], type[BaseNetref]] = {}
-
-
-def _shared_class(name: str, is_class: bool) -> type[BaseNetref]:
-    """Give the netref class of a builtin type, which all connections share."""
-    made = _shared_classes.get((name, is_class))
-    if made is None:
-        kind = _BUILTINS[name]
-        methods = offered_methods(kind) if is_class else methods_of_instances(kind)
-        made = _shared_classes[name, is_class] = _make_class(name, is_class, methods)
-    return made
-
-
-class NetrefMaker:
-    """Makes the netrefs of one connection: the blocking face's `txrpyc.core.boxing.ProxyMaker`.
-
-    Args:
-        connection: where the netrefs ask.
-    """
-
-    def __init__(self, connection: Asking) -> None:
-        self._connection = connection
-        self._classes: dict[tuple[str, int, bool], type[BaseNetref]] = {}
-
-    def identity_of(self, value: object) -> tuple[Identity, bool] | None:
-        """Give the identity of a netref, and whether it is of this connection; None for anything else."""
-        if not issubclass(type(value), BaseNetref):
-            return None
-        return object.__getattribute__(value, "____id_pack__"), _connection(value) is self._connection
-
-    def must_inspect(self, identity: Identity) -> bool:
-        """Tell whether the methods of an identity's class are unknown."""
-        return class_of(identity) not in self._classes and identity[0] not in _BUILTINS
-
-    def learn(self, identity: Identity, methods: tuple[tuple[str, str | None], ...]) -> None:
-        """Make the class for an identity's class."""
-        self._classes[class_of(identity)] = _make_class(identity[0], not identity[2], methods)
-
-    def make_proxy(self, identity: Identity) -> BaseNetref:
-        """Make a netref."""
-        made = self._classes.get(class_of(identity))
-        if made is None:
-            made = _shared_class(identity[0], not identity[2])
-        return made(self._connection, identity)

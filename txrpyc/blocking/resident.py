@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import Any
+from weakref import WeakSet
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IAddress
@@ -42,7 +44,8 @@ class ResidentFactory(Factory):
         self._config = dict(config)
         self._reactor = reactor
         self._workers = Workers(reactor, limit, concurrency)
-        self._connections: set[Connection] = set()
+        # Weak: a connection may be lost, but still have to tell its service so, after a method that runs.
+        self._connections: WeakSet[Connection] = WeakSet()
 
     def doStart(self) -> None:
         """Start the workers, when the first port starts."""
@@ -56,16 +59,17 @@ class ResidentFactory(Factory):
         kind = getattr(type(service), "_protocol", Connection)
         if not issubclass(kind, Connection):
             kind = Connection  # a service made for rpyc
-        connection = kind.resident(service, self._config, self._reactor, self._workers.come)
+        connection: Connection = kind.resident(
+            service, self._config, self._reactor, lambda hub: self._workers.come(hub, connection.drop)
+        )
         self._connections.add(connection)
-        connection.protocol.when_lost().addCallback(lambda _reason: self._connections.discard(connection))
         return connection.protocol
 
     def close_all(self) -> Deferred[None]:
         """Close all connections and let their services know; then end the workers. Fires when that is done, or its
         time is over.
         """
-        connections = tuple(self._connections)
+        connections = tuple(connection for connection in self._connections if not connection.serving.parted)
         gone = DeferredList([connection.protocol.when_lost() for connection in connections])
         for connection in connections:
             if connection.protocol.transport is not None:
@@ -93,7 +97,8 @@ class ResidentFactory(Factory):
                 connection.serving.part()
             self._reactor.callFromThread(parted.callback, None)
 
-        self._workers.run(part)
+        # In a thread of its own: the workers may all be at such methods.
+        threading.Thread(target=part, name="txrpyc-part", daemon=True).start()
         return parted.addTimeout(_GRACE, self._reactor, lambda _result, _timeout: None)
 
     def _idle_within(self, seconds: float) -> Deferred[None]:

@@ -4,6 +4,7 @@ thread that waits.
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Any
 
 from twisted.logger import Logger
@@ -45,6 +46,7 @@ class Serving:
         self._connection = connection
         self._greets = greets
         self.parted = False
+        self._parting = Lock()  # taken for good, by whoever tells the service: at its end, a server may want to as well
 
     # For the protocol: in the thread that leads.
 
@@ -80,7 +82,7 @@ class Serving:
 
     def part(self) -> None:
         """Tell the service that the connection is gone; once."""
-        if self.parted:
+        if not self._parting.acquire(blocking=False):
             return
         self.parted = True
         try:

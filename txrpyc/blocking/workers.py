@@ -16,7 +16,7 @@ from txrpyc.blocking.hub import Hub
 __all__ = ["Workers"]
 
 _QUIET = 10.0
-"""Seconds without a new job after which idle threads end."""
+"""Seconds after which threads end that nothing needed meanwhile."""
 
 
 _LINGER = 0.02
@@ -36,7 +36,7 @@ class Workers:
 
     Args:
         reactor: where the connections live.
-        limit: the most threads. Connections beyond it wait for a free one.
+        limit: the most threads. Connections beyond it take turns.
         concurrency: how many jobs of one connection may be under way at once; more than one gives up their order,
             except of their beginnings.
     """
@@ -49,10 +49,13 @@ class Workers:
         self._concurrency = concurrency
         self._lock = threading.Lock()
         self._at: dict[Hub, int] = {}
+        self._wanted = 0
+        self._most_wanted = 0
         self._pool = ThreadPool(0, limit, "txrpyc-workers")
         # A thread that never comes back from the user's code must not keep the process.
         self._pool.threadFactory = _DaemonThread
-        self._idle_since: Any = None
+        self._next_look: Any = None
+        self._stopped = False
         self._on_idle: list[Deferred[None]] = []
 
     def start(self) -> None:
@@ -61,55 +64,79 @@ class Workers:
 
     def stop(self) -> None:
         """End; threads that are busy are left to themselves. In the reactor's thread."""
-        if self._idle_since is not None and self._idle_since.active():
-            self._idle_since.cancel()
+        self._stopped = True
+        if self._next_look is not None:
+            self._next_look.cancel()
+            self._next_look = None
         threading.Thread(target=self._pool.stop, name="txrpyc-workers-stop", daemon=True).start()
 
-    def come(self, hub: Hub) -> None:
-        """Somebody shall do the jobs of a connection. Any thread may call."""
+    def come(self, hub: Hub, drop: Callable[[], None]) -> None:
+        """Somebody shall do the jobs of a connection. Any thread may call.
+
+        Args:
+            hub: the connection's.
+            drop: cuts the connection; called when a job raises, which is meant to end whoever serves.
+        """
         with self._lock:
             if self._at.get(hub, 0) >= self._concurrency:
                 return  # whoever is there looks again before leaving
             self._at[hub] = self._at.get(hub, 0) + 1
-        self._pool.callInThread(self._serve, hub)
+            self._wanted += 1
+            self._most_wanted = max(self._most_wanted, self._wanted)
+        self._pool.callInThread(self._serve, hub, drop)
 
-    def run(self, function: Callable[[], Any]) -> None:
-        """Call a function in a thread."""
-        self._pool.callInThread(function)
+    # In a worker's thread.
 
-    def _serve(self, hub: Hub) -> None:
+    def _serve(self, hub: Hub, drop: Callable[[], None]) -> None:
         hub.hire()
         try:
-            while True:
-                while hub.do_job():
-                    pass
-                if hub.wait(lambda: hub.has_jobs, monotonic() + _LINGER, serve=False):
-                    continue
-                with self._lock:
-                    if not hub.has_jobs:
-                        self._leave(hub)
-                        return
+            left = self._work(hub)
         except BaseException:
-            self._log.failure("a job ended its worker")
-            with self._lock:
-                self._leave(hub)
-            if hub.has_jobs:
-                self.come(hub)
+            self._log.failure("a job ended its worker; closing the connection")
+            drop()
+            left = self._leaves(hub)
         finally:
             hub.dismiss()
             self._reactor.callFromThread(self._look_for_idleness)
+        if not left:
+            self._pool.callInThread(self._serve, hub, drop)
 
-    def _leave(self, hub: Hub) -> None:
-        self._at[hub] -= 1
-        if not self._at[hub]:
-            del self._at[hub]
+    def _work(self, hub: Hub) -> bool:
+        """Do jobs until there are none, or it is another connection's turn; tell whether this one has been left."""
+        while True:
+            if hub.do_job():
+                if self._crowded:
+                    return self._leaves(hub)
+            elif (self._crowded or not self._stays(hub)) and self._leaves(hub):
+                return True
+
+    @staticmethod
+    def _stays(hub: Hub) -> bool:
+        """Wait a moment for jobs; tell whether there are any."""
+        return hub.wait(lambda: hub.has_jobs, monotonic() + _LINGER, serve=False)
+
+    @property
+    def _crowded(self) -> bool:
+        """Whether connections wait for a thread."""
+        return self._wanted > self._limit
+
+    def _leaves(self, hub: Hub) -> bool:
+        """Leave a connection, if nothing came meanwhile; tell whether it did."""
+        with self._lock:
+            if hub.has_jobs:
+                return False
+            self._wanted -= 1
+            self._at[hub] -= 1
+            if not self._at[hub]:
+                del self._at[hub]
+            return True
 
     # In the reactor's thread.
 
     @property
-    def busy(self) -> int:
-        """How many connections have a worker."""
-        return len(self._at)
+    def threads(self) -> int:
+        """How many threads there are, busy or not."""
+        return self._pool.workers
 
     def when_idle(self) -> Deferred[None]:
         """Give a Deferred that fires when no connection has jobs."""
@@ -119,17 +146,21 @@ class Workers:
         return idle
 
     def _look_for_idleness(self) -> None:
-        if self._at:
-            return
-        waiting, self._on_idle = self._on_idle, []
-        for idle in waiting:
-            idle.callback(None)
-        if self._idle_since is not None and self._idle_since.active():
-            self._idle_since.reset(_QUIET)
-        elif self._pool.started and not self._pool.joined:
-            self._idle_since = self._reactor.callLater(_QUIET, self._shrink)
+        if not self._at:
+            waiting, self._on_idle = self._on_idle, []
+            for idle in waiting:
+                idle.callback(None)
+        if self._next_look is None and not self._stopped:
+            self._next_look = self._reactor.callLater(_QUIET, self._shrink)
 
     def _shrink(self) -> None:
-        if not self._at and not self._pool.joined:
-            self._pool.adjustPoolsize(0, 0)
-            self._pool.adjustPoolsize(0, self._limit)
+        """End the threads that nothing needed since the last look."""
+        self._next_look = None
+        with self._lock:
+            needed, self._most_wanted = self._most_wanted, self._wanted
+        for _ in range(self.threads - needed):
+            self._pool.stopAWorker()
+        # The pool itself remembers every thread that it ever had.
+        self._pool.threads[:] = [thread for thread in self._pool.threads if thread.is_alive()]
+        if self.threads:
+            self._next_look = self._reactor.callLater(_QUIET, self._shrink)

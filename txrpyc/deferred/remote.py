@@ -50,12 +50,14 @@ class _Usable:
     async def __aenter__(self) -> Any:
         """Enter the remote context manager; give what its ``__enter__`` gives."""
         target = await self  # type: ignore[misc]
-        object.__setattr__(self, "_entered", target)
+        if target is not self:  # a circle would delay its release until a garbage collection
+            object.__setattr__(self, "_entered", target)
         return await ask(target, Verb.CALLATTR, "__enter__", (), ())
 
     async def __aexit__(self, kind: Any, error: Any, traceback: Any) -> bool:
         """Leave the remote context manager."""
-        return bool(await ask(object.__getattribute__(self, "_entered"), Verb.CTXEXIT, error))
+        target = self if isinstance(self, RemoteObject) else object.__getattribute__(self, "_entered")
+        return bool(await ask(target, Verb.CTXEXIT, error))
 
 
 class Remote(_Usable):

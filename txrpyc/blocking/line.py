@@ -1,0 +1,140 @@
+"""The line: what a blocking connection is made of, and how its parts know each other. What programs do with it is
+in `connection`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.protocol import Factory
+
+from txrpyc.blocking.asking import Asking
+from txrpyc.blocking.async_result import WrappedAnswer
+from txrpyc.blocking.channel import Channel
+from txrpyc.blocking.hub import Hub
+from txrpyc.blocking.live_config import LiveConfig
+from txrpyc.blocking.netref_maker import NetrefMaker
+from txrpyc.blocking.private_reactor import PrivateReactor
+from txrpyc.blocking.served import Serving
+from txrpyc.blocking.timer import call_later
+from txrpyc.core.config import Rules
+from txrpyc.core.identity import Identity
+from txrpyc.protocol import RPyCProtocol
+
+__all__ = ["Line"]
+
+_L = TypeVar("_L", bound="Line")
+
+
+class Line:
+    """A protocol, the hub that says who runs it, and the netrefs and the serving half that go with it.
+
+    Args:
+        root: the service that this side offers.
+        channel: a `Channel` over a connected socket, which the line takes over.
+        config: settings that differ from `DEFAULT_CONFIG`.
+
+    Attributes:
+        hub: who runs it.
+        protocol: the protocol.
+        service: what this side offers.
+        config: the settings.
+        serving: carries out what the peer asks.
+    """
+
+    protocol: RPyCProtocol
+
+    def __init__(self, root: Any, channel: Channel, config: Mapping[str, Any] | None = None) -> None:
+        private = PrivateReactor()
+        self._set_up(root, config or {}, Hub(private), private.reactor, private.call, greets=False)
+        if not channel.compress:
+            self.config["compression"] = "never"
+        if getattr(channel.stream, "again", None) is not None:
+            self.protocol.redial = self._redial
+        self._adopt(channel)
+
+    @classmethod
+    def resident(
+        cls: type[_L], root: Any, config: Mapping[str, Any], reactor: Any, on_job: Callable[[Hub], None]
+    ) -> _L:
+        """Make a connection that lives in an application's reactor, and is to be given a transport by `protocol`.
+
+        Args:
+            root: the service; its `on_connect` is the first job.
+            config: settings.
+            reactor: the application's reactor.
+            on_job: called with the connection's hub, by any thread, when there is a job: somebody shall come and do it.
+        """
+        connection = cls.__new__(cls)
+        hub = Hub(None, lambda: on_job(hub))
+        connection._set_up(root, config, hub, reactor, reactor.callFromThread, greets=True)
+        return connection
+
+    def _set_up(
+        self, root: Any, config: Mapping[str, Any], hub: Hub, reactor: IReactorTime, in_reactor: Any, *, greets: bool
+    ) -> None:
+        self.hub = hub
+        self.service = root
+        self.config = LiveConfig(config)
+        self.serving = Serving(self, greets)
+        self.protocol = RPyCProtocol(
+            self.config.rules,
+            NetrefMaker(cast(Asking, self)),  # a line is the lower half of a connection, which can be asked
+            self.serving,
+            in_reactor,
+            threaded=True,
+            answer_class=WrappedAnswer,
+        )
+        self.config.on_change = self._rules_changed
+        self._reactor = reactor
+        self._in_reactor = in_reactor
+        self._channel: Channel | None = None
+
+    def _rules_changed(self, rules: Rules) -> None:
+        self.protocol.session.rules = rules
+
+    def _adopt(self, channel: Channel) -> None:
+        self._channel = channel
+        sock = channel.stream.sock
+        sock.setblocking(False)
+        factory = Factory.forProtocol(lambda: self.protocol)
+        factory.noisy = False
+        self._reactor.adoptStreamConnection(sock.fileno(), sock.family, factory)  # type: ignore[attr-defined]
+
+    def _redial(self) -> None:
+        assert self._channel is not None
+        stream = self._channel.stream
+        stream.close()
+        self._adopt(Channel(stream.again(), self._channel.compress))
+
+    def borrowed_count(self, identity: Identity) -> int:
+        """Give how often the peer sent an object and did not get it back yet."""
+        return self.protocol.session.borrowed.count(identity)
+
+    @property
+    def may_unpickle(self) -> bool:
+        """Whether the rules of this side allow that a pickle of the peer's is read."""
+        return self.config.rules.allow_pickle
+
+    def forget(self, sequence: int) -> bool:
+        """Give up waiting for an answer; tell whether it was still waited for."""
+        return self.protocol.forget(sequence) is not None
+
+    def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
+        """Call a function in the connection's reactor after some seconds; give a function that cancels it."""
+        return call_later(self._reactor, self._in_reactor, seconds, function)
+
+    # Ending.
+
+    def ended(self) -> None:
+        """Take note that the transport is gone. For the dispatcher."""
+        self.hub.end()
+        if self._channel is not None:
+            self._channel.close()
+
+    def drop(self) -> None:
+        """Cut the connection without a word to the peer. Any thread may call; does not wait."""
+        self._in_reactor(self.protocol.abort)
+        self.hub.interrupt()
