@@ -39,6 +39,7 @@ FLOORS = {
     "txrpyc.core.identity": 2,
     "txrpyc.core.inspection": 2,
     "txrpyc.core.objects": 2,
+    "txrpyc.core.events": 2,
     "txrpyc.core.session": 2,
     "txrpyc.core.verbs": 2,
     "txrpyc.interfaces": 2,
@@ -57,6 +58,7 @@ FLOORS = {
     "txrpyc.servers": 5,
     # 6, doors
     "txrpyc": 6,
+    "txrpyc.listener": 6,
     "txrpyc.tap": 6,
     "twisted.plugins.txrpyc_plugin": 6,
 }

@@ -92,6 +92,7 @@ class Hub:
         with self._changed:
             self._ended = True
             self._changed.notify_all()
+        self.interrupt()
         self._dispose()
 
     @property

@@ -33,6 +33,8 @@ class _Unregistered(_Reactor):
         descriptor, which together cost as much as a short call.
         """
         if self.threadCallQueue or self._newTimedCalls or self._pendingTimedCalls:
+            if self.timeout() == 0:
+                timeout = 0.0  # what is due may bring about what the leader waits for, who must then look
             self.runUntilCurrent()
             soonest = self.timeout()
             if soonest is not None and (timeout is None or soonest < timeout):

@@ -28,7 +28,10 @@ class ProxyMaker(Protocol):
     """What a face provides: it makes the objects that stand for the peer's."""
 
     def identity_of(self, value: object) -> tuple[Identity, bool] | None:
-        """Give a proxy's identity and whether it is one of this connection's; None if the value is no proxy."""
+        """Give a proxy's identity and whether it is one of this connection's; None if the value is no proxy.
+
+        Raises EncodingError if the value is one that is only ever sent by mistake.
+        """
 
     def must_inspect(self, identity: Identity) -> bool:
         """Tell whether a proxy for it needs to know the methods of its class, and does not yet."""

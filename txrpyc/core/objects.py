@@ -33,6 +33,7 @@ class LentTable:
         self._loans: dict[Identity, _Loan] = {}
         # Re-entrant: the garbage collector may run a destructor, which may call the peer, at any point.
         self._lock = threading.RLock()
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._loans)
@@ -47,6 +48,8 @@ class LentTable:
         key = identify(value) if identity is None else identity
         fresh = _Loan(value)
         with self._lock:
+            if self._closed:
+                return key
             loan = self._loans.setdefault(key, fresh)
             if loan.value is not value:
                 # Two objects of one name: ids of a forked process, passed on. The second gets an identity of ours.
@@ -70,12 +73,13 @@ class LentTable:
                 loan.count -= count
                 if loan.count <= 0:
                     del self._loans[identity]
-        if loan is None:
+        if loan is None and not self._closed:
             raise UnknownReference(f"{describe(identity)} is not lent to this peer")
 
     def clear(self) -> None:
-        """Take everything back: the connection is gone."""
+        """Take everything back, and keep nothing from now on: the connection is gone."""
         with self._lock:
+            self._closed = True
             loans, self._loans = self._loans, {}
         loans.clear()
 

@@ -21,7 +21,6 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from txrpyc.core import vinegar
@@ -30,6 +29,7 @@ from txrpyc.core.brine import dump
 from txrpyc.core.config import Rules
 from txrpyc.core.consts import DEL, EXCEPTION, INSPECT, LABEL_LOCAL_REF, LABEL_TUPLE, LABEL_VALUE, REPLY, REQUEST
 from txrpyc.core.envelope import Dialect, open_envelope, seal, translate
+from txrpyc.core.events import BadRequest, Event, Failure, OtherDialect, Reply, Request
 from txrpyc.core.frame import FrameDecoder, encode_frame
 from txrpyc.core.identity import Identity, class_of, read_identity
 from txrpyc.core.objects import BorrowedTable, LentTable
@@ -37,49 +37,6 @@ from txrpyc.errors import EncodingError, ProtocolError, TxRPyCError, UnknownRefe
 from txrpyc.version import RPYC_5_VERSION, RPYC_VERSION
 
 __all__ = ["BadRequest", "Event", "Failure", "OtherDialect", "Reply", "Request", "Session"]
-
-
-@dataclass(frozen=True)
-class Request:
-    """The peer asks for something."""
-
-    sequence: int
-    verb: int
-    arguments: tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class BadRequest:
-    """The peer asked, but not in a way that can be carried out; it should be told."""
-
-    sequence: int
-    error: Exception
-
-
-@dataclass(frozen=True)
-class Reply:
-    """The answer to a request of ours."""
-
-    sequence: int
-    value: Any
-
-
-@dataclass(frozen=True)
-class Failure:
-    """The error that a request of ours led to."""
-
-    sequence: int
-    error: BaseException
-
-
-@dataclass(frozen=True)
-class OtherDialect:
-    """The peer does not understand what we sent so far. See `Session.change_dialect`."""
-
-    dialect: Dialect
-
-
-Event = Request | BadRequest | Reply | Failure | OtherDialect
 
 
 class _Held:

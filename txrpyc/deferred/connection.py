@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import CoroutineType
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -12,9 +13,9 @@ from twisted.python.failure import Failure
 from txrpyc.core.config import Rules, make_rules
 from txrpyc.core.consts import Verb
 from txrpyc.core.identity import Identity
-from txrpyc.deferred.remote import RemoteCall, RemoteObject
+from txrpyc.deferred.remote import RemoteCall, RemoteObject, RemotePath
 from txrpyc.deferred.served import Serving
-from txrpyc.errors import ConnectionLost, PingError
+from txrpyc.errors import ConnectionLost, EncodingError, PingError
 from txrpyc.protocol import RPyCProtocol
 
 __all__ = ["Connection"]
@@ -129,8 +130,14 @@ class Connection:
     # ProxyMaker: remote objects need to know nothing of their class.
 
     def identity_of(self, value: object) -> tuple[Identity, bool] | None:
-        """Give the identity of a remote object, and whether it is of this connection; None for anything else."""
-        return (value._identity, value._connection is self) if type(value) is RemoteObject else None
+        """Give the identity of a remote object, and whether it is of this connection; None for anything else that
+        can be lent.
+        """
+        if type(value) is RemoteObject:
+            return value._identity, value._connection is self
+        if isinstance(value, (RemotePath, Deferred, CoroutineType)):
+            raise EncodingError(f"{value!r} cannot be sent: await it, and send what it gives")
+        return None
 
     def must_inspect(self, identity: Identity) -> bool:
         """Tell that nothing needs inspection."""

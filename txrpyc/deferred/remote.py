@@ -9,6 +9,7 @@ like) are not part of paths, so that nothing is asked by accident; what they wou
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from itertools import islice
 from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
@@ -203,8 +204,16 @@ def ask(target: Any, verb: Verb, *arguments: Any) -> Deferred[Any]:
 
 _LOCALLY: dict[int, Callable[..., Any]] = {
     Verb.GETATTR: getattr,
+    Verb.SETATTR: setattr,
+    Verb.DELATTR: delattr,
     Verb.CALL: lambda target, args, kwargs: target(*args, **dict(kwargs)),
     Verb.CALLATTR: lambda target, name, args, kwargs: getattr(target, name)(*args, **dict(kwargs)),
+    Verb.REPR: repr,
+    Verb.STR: str,
+    Verb.HASH: hash,
+    Verb.DIR: lambda target: tuple(dir(target)),
+    Verb.CMP: lambda target, other, operator: getattr(type(target), operator)(target, other),
+    Verb.BUFFITER: lambda target, count: tuple(islice(target, count)),
     Verb.CTXEXIT: lambda target, error: target.__exit__(type(error) if error else None, error, None),
 }
 

@@ -8,6 +8,7 @@ names.
 from __future__ import annotations
 
 import builtins
+from collections.abc import Iterator
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -116,6 +117,8 @@ def iter(remote: Remote) -> Deferred[Any]:
     return call(remote, "__iter__")
 
 
-def take(iterator: Remote, count: int) -> Deferred[tuple[Any, ...]]:
-    """Fetch the next items of a remote iterator, at most so many; none when it is at its end."""
+def take(iterator: Remote | Iterator[Any], count: int) -> Deferred[tuple[Any, ...]]:
+    """Fetch the next items of what `iter` gave, at most so many; none when it is at its end."""
+    if isinstance(iterator, Iterator):  # of a value that came over, which `iter` was told of by a path
+        return ask(iterator, Verb.BUFFITER, count)
     return _do(iterator, Verb.BUFFITER, count)
