@@ -68,7 +68,7 @@ class Place:
         """Take note."""
         self.address = (interface, port)
 
-    def listenSSL(self, port: int, factory: Any, context: Any, backlog: int = 50, interface: str = "") -> None:
+    def listenSSL(self, port: int, factory: Any, contextFactory: Any, backlog: int = 50, interface: str = "") -> None:
         """Take note."""
         self.address = (interface, port)
 
@@ -138,6 +138,7 @@ class Listener(Service):
     """Listens on endpoints, and serves one kind of connection there.
 
     Args:
+        reactor: the reactor.
         endpoints: pairs of description and endpoint.
         factory: makes the connections; its `close_all` closes them.
         what: what is served, for the log.
@@ -145,7 +146,10 @@ class Listener(Service):
 
     log = Logger()
 
-    def __init__(self, endpoints: list[tuple[str, IStreamServerEndpoint]], factory: Any, what: str) -> None:
+    def __init__(
+        self, reactor: Any, endpoints: list[tuple[str, IStreamServerEndpoint]], factory: Any, what: str
+    ) -> None:
+        self._reactor = reactor
         self._endpoints = endpoints
         self._factory = factory
         self._what = what
@@ -160,9 +164,7 @@ class Listener(Service):
             listening.addCallback(self._listens)
             listening.addErrback(failed.append)
             if failed:
-                message = f"cannot listen on {description}: {self._reason(failed[0])}"
-                self.log.critical("{message}", message=message)  # a daemon's stderr is closed
-                fail(message)
+                fail(f"cannot listen on {description}: {self._reason(failed[0])}")
 
     @staticmethod
     def _reason(failure: Failure) -> str:
@@ -171,6 +173,10 @@ class Listener(Service):
 
     def _listens(self, port: IListeningPort) -> None:
         self._ports.append(port)
+        # Not before the reactor runs: until then a signal would end the process without closing anything.
+        self._reactor.callWhenRunning(self._announce, port)
+
+    def _announce(self, port: IListeningPort) -> None:
         self.log.info("serving {what} on {place}", what=self._what, place=_place(port.getHost()))
 
     def stopService(self) -> Deferred[Any]:

@@ -43,9 +43,11 @@ To serve no more than a class of your own, write it, say into myservice.py:
         def add(self, a, b):
             return a + b
 
-start the server in the same directory, and call it from another terminal:
+start the server in the same directory:
 
     twistd -n txrpyc --service myservice.Calculator
+
+and call it from another terminal:
 
     import txrpyc
     conn = txrpyc.connect("127.0.0.1", {DEFAULT_SERVER_PORT})
@@ -80,9 +82,8 @@ class Options(usage.Options):
             "w",
             1000,
             "The most threads that run methods at once. Clients beyond wait for a free one; idle clients need none.",
-            int,
         ],
-        ["concurrency", "c", 1, "How many requests of one client may run at once; 1 keeps them in order.", int],
+        ["concurrency", "c", 1, "How many requests of one client may run at once; 1 keeps them in order."],
     ]
     optFlags = [  # noqa: RUF012
         [
@@ -144,8 +145,13 @@ class Options(usage.Options):
     def postOptions(self) -> None:
         """Check what can be checked without loading anything."""
         for name in ("workers", "concurrency"):
-            if self[name] < 1:
-                fail(f"--{name} must be at least 1, not {self[name]}")
+            try:
+                count = int(self[name])
+            except ValueError:
+                count = 0
+            if count < 1:
+                fail(f"--{name} takes a whole number of at least 1, not {self[name]!r}")
+            self[name] = count
         if not self["endpoints"]:
             self["endpoints"] = [f"tcp:{DEFAULT_SERVER_PORT}:interface=127.0.0.1"]
 
@@ -238,4 +244,4 @@ def makeService(options: Options) -> Listener:
         )
     endpoints = [(description, endpoint_from(reactor, description)) for description in options["endpoints"]]
     what = "classic mode (full trust)" if options["service"] is None else options["service"]
-    return Listener(endpoints, factory, what)
+    return Listener(reactor, endpoints, factory, what)

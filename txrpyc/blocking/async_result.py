@@ -130,6 +130,7 @@ class AsyncResult:
                 self._expire_if_due()
                 if hub.ended and self._taken():
                     self._end(_State.ERROR, ConnectionLost("the connection is gone"))
+                hub.wait(lambda: True)  # does the callbacks
         if self._state is _State.EXPIRED:
             raise AsyncResultTimeout("result expired")
 

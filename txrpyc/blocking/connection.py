@@ -190,10 +190,11 @@ class Connection(Line):
         if self._closing:
             self._finish()
             return
+        if self.protocol.lost is None:
+            refuse_reactor_thread("close()", "use txrpyc.deferred, or drop()")
         self._closing = True
         before_closed = self.config["before_closed"]
         if self.protocol.lost is None:
-            refuse_reactor_thread("close()", "use txrpyc.deferred, or drop()")
             try:
                 if before_closed is not None:
                     before_closed(self.root)

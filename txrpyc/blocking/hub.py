@@ -143,12 +143,14 @@ class Hub:
         me = get_ident()
         while True:
             with self._changed:
-                job = self._take_job(me) if serve else None
+                left = None if deadline is None else deadline - monotonic()
+                late = left is not None and left <= 0
+                # Late, no jobs any more: a busy peer would keep this thread for ever.
+                job = self._take_job(me) if serve and not late else None
                 if job is None:
                     if done():
                         return True
-                    left = None if deadline is None else deadline - monotonic()
-                    if self._ended or (left is not None and left <= 0):
+                    if self._ended or late:
                         return False
                     if self._leader == me:
                         raise WrongThread(
@@ -181,7 +183,8 @@ class Hub:
         return True
 
     def _take_job(self, me: int) -> Job | None:
-        if self._jobs and (not self._servants or me in self._servants):
+        # A resident connection's jobs are for workers alone, who see to it that not too many are under way at once.
+        if self._jobs and (me in self._servants or not (self._servants or self._leadership is None)):
             return self._jobs.popleft()
         return None
 

@@ -45,6 +45,7 @@ class Serving:
     def __init__(self, connection: Answering, greets: bool) -> None:
         self._connection = connection
         self._greets = greets
+        self._greeted = not greets
         self.parted = False
         self._parting = Lock()  # taken for good, by whoever tells the service: at its end, a server may want to as well
 
@@ -71,6 +72,9 @@ class Serving:
     # Jobs.
 
     def _greet(self) -> None:
+        if self.parted:
+            return  # the server ended before a thread was free for it
+        self._greeted = True
         try:
             self._connection.service.on_connect(self._connection)
         except Exception:
@@ -81,10 +85,12 @@ class Serving:
             self._connection.drop()
 
     def part(self) -> None:
-        """Tell the service that the connection is gone; once."""
+        """Tell the service that the connection is gone; once, and only if it was greeted."""
         if not self._parting.acquire(blocking=False):
             return
         self.parted = True
+        if not self._greeted:
+            return
         try:
             self._connection.service.on_disconnect(self._connection)
         except Exception:

@@ -63,7 +63,9 @@ class Workers:
         self._pool.start()
 
     def stop(self) -> None:
-        """End; threads that are busy are left to themselves. In the reactor's thread."""
+        """End; threads that are busy are left to themselves. Does nothing the second time. In the reactor's thread."""
+        if self._stopped:
+            return
         self._stopped = True
         if self._next_look is not None:
             self._next_look.cancel()
