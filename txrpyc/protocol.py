@@ -84,6 +84,7 @@ class RPyCProtocol(Protocol):
         self._redialing = False
         self._next_dialect = Dialect.V5
         self._broken: ProtocolError | None = None
+        self._closing = False
 
     # For the face: asking.
 
@@ -181,7 +182,9 @@ class RPyCProtocol(Protocol):
                 pass  # a unix socket, or gone already
         if self._redialing:
             self._redialing = False
-            self.outflow.write(self.session.change_dialect(self._next_dialect))
+            frames = self.session.change_dialect(self._next_dialect)
+            self.outflow.detach()  # what was written since is among these, in the right dialect
+            self.outflow.write(frames)
             self.outflow.attach(self.transport)
             return
         self.outflow.attach(self.transport)
@@ -199,6 +202,10 @@ class RPyCProtocol(Protocol):
                 self._break(error)
                 return
             self.outflow.write(self.session.take_frames())
+        if self._closing:
+            # Behind the answers: TLS takes nothing more after this.
+            assert self.transport is not None
+            self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Fail everything that waits, then tell the dispatcher."""
@@ -258,8 +265,7 @@ class RPyCProtocol(Protocol):
             self.answer(request.sequence, request.arguments[0])
         elif request.verb == Verb.CLOSE:
             self.answer(request.sequence, None)
-            assert self.transport is not None
-            self.transport.loseConnection()
+            self._closing = True
         elif request.verb == Verb.INSPECT and len(request.arguments) == 1 and self._inspected(request):
             pass
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, ClassVar, TypeVar, overload
 
 __all__ = ["Offer", "exposed", "service"]
@@ -73,26 +74,41 @@ def exposed(attribute: Any) -> Any:
 def _mark(attribute: Any, prefix: str) -> Any:
     if not callable(attribute):
         raise TypeError(f"@exposed marks a function or a class, not {attribute!r}; put it below @property and the like")
-    setattr(attribute, _MARK, prefix)
+    try:
+        setattr(attribute, _MARK, prefix)
+    except (AttributeError, TypeError) as error:
+        raise TypeError(f"{attribute!r} cannot be marked by @exposed; mark a function that calls it") from error
     return attribute
 
 
 def _prefix_of(attribute: Any) -> str | None:
     """Give the prefix that an attribute is marked with, also through a property, staticmethod or classmethod."""
-    for holder in (attribute, getattr(attribute, "fget", None), getattr(attribute, "__func__", None)):
-        prefix = getattr(holder, _MARK, None)
-        if isinstance(prefix, str):
-            return prefix
-    return None
+    if isinstance(attribute, property):
+        attribute = attribute.fget
+    elif isinstance(attribute, cached_property):
+        attribute = attribute.func
+    elif isinstance(attribute, (staticmethod, classmethod)):
+        attribute = attribute.__func__
+    # Its own mark only: a marked class marks neither its subclasses nor its instances.
+    prefix = getattr(attribute, "__dict__", {}).get(_MARK)
+    return prefix if isinstance(prefix, str) else None
 
 
 def service(cls: _C) -> _C:
-    """Put each attribute of a class that is marked by `exposed` under its exposed name, too."""
-    for kind in cls.__mro__:
+    """Put each attribute of a class that is marked by `exposed` under its exposed name, too.
+
+    An unmarked override of a marked method does not replace it: the exposed name stays the inherited one's, as in
+    RPyC.
+    """
+    seen: set[str] = set()
+    for number, kind in enumerate(cls.__mro__):
         for name, attribute in list(vars(kind).items()):
-            prefix = _prefix_of(attribute)
-            if prefix is not None and not name.startswith(prefix):
-                if isinstance(attribute, type):
-                    service(attribute)
+            prefix = _prefix_of(attribute) if name not in seen else None
+            seen.add(name)
+            if prefix is None or name.startswith(prefix):
+                continue
+            if isinstance(attribute, type):
+                service(attribute)
+            if not any(prefix + name in vars(nearer) for nearer in cls.__mro__[: number + 1]):
                 setattr(cls, prefix + name, attribute)
     return cls

@@ -138,3 +138,4 @@ class Line:
         """Cut the connection without a word to the peer. Any thread may call; does not wait."""
         self._in_reactor(self.protocol.abort)
         self.hub.interrupt()
+        self.hub.glance()  # in case that nobody runs it any more

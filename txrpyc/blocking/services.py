@@ -42,8 +42,16 @@ class Service(Offer):
     @_ClassOrInstance
     def _connect(self, channel: Channel, config: Mapping[str, Any] | None = None) -> Connection:
         """Make a connection over a channel that offers this service."""
-        connection = self._protocol(self, channel, config)
-        self.on_connect(connection)
+        try:
+            connection = self._protocol(self, channel, config)
+        except BaseException:
+            channel.close()
+            raise
+        try:
+            self.on_connect(connection)
+        except BaseException:
+            connection.drop()
+            raise
         return connection
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from txrpyc.core.config import Rules
 
-__all__ = ["delete_attribute", "get_attribute", "reachable_name", "set_attribute"]
+__all__ = ["delete_attribute", "foreign_name", "get_attribute", "reachable_name", "set_attribute"]
 
 
 def _answers(value: Any, name: str) -> bool:
@@ -48,6 +48,28 @@ def reachable_name(value: Any, name: str, rules: Rules, permission: str) -> str:
     Raises:
         AttributeError: the rules refuse it; the message says which would allow it.
     """
+    prefix, plain = _judge(name, rules, permission)
+    exposed = bool(prefix) and _has(value, prefix + name)
+    if exposed and not (plain and _answers(value, name)):
+        return prefix + name
+    if plain:
+        return name
+    raise _refused(name)
+
+
+def foreign_name(name: Any, rules: Rules, permission: str) -> str:
+    """Give the name under which a peer's `name` is to be asked for on an object of another peer's, which alone can
+    tell what is there. Otherwise like `reachable_name`.
+    """
+    text = _name_of(name)
+    prefix, plain = _judge(text, rules, permission)
+    if not plain and not prefix:
+        raise _refused(text)
+    return text if plain else prefix + text
+
+
+def _judge(name: str, rules: Rules, permission: str) -> tuple[str, bool]:
+    """Give the prefix of exposed names, if those may be reached; and whether the name may be reached as it is."""
     if not getattr(rules, permission):
         raise AttributeError(f"cannot access {name!r}: the setting {permission} of the object's side is off")
     prefix = rules.exposed_prefix if rules.allow_exposed_attrs else ""
@@ -57,12 +79,11 @@ def reachable_name(value: Any, name: str, rules: Rules, permission: str) -> str:
         or (rules.allow_safe_attrs and name in rules.safe_attrs)
         or (rules.allow_public_attrs and not name.startswith("_"))
     )
-    exposed = bool(prefix) and _has(value, prefix + name)
-    if exposed and not (plain and _answers(value, name)):
-        return prefix + name
-    if plain:
-        return name
-    raise AttributeError(
+    return prefix, plain
+
+
+def _refused(name: str) -> AttributeError:
+    return AttributeError(
         f"cannot access {name!r}: it is neither exposed nor public by the settings of the object's side "
         "(@exposed, allow_public_attrs, allow_all_attrs)"
     )

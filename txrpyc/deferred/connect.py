@@ -47,27 +47,32 @@ def connect(
     target = clientFromString(factory.reactor, endpoint) if isinstance(endpoint, str) else endpoint
     connection = factory.new_connection()
     same = _Same(connection.protocol)
-
-    def dial() -> Deferred[Any]:
-        return target.connect(same)
+    second: Deferred[Any] | None = None
 
     def redial() -> None:
-        dial().addErrback(refused)
+        nonlocal second
+        second = target.connect(same).addErrback(refused)
 
     def refused(failure: Failure) -> None:
         assert failure.value is not None
         connection.protocol.redial_failed(failure.value)
 
+    def drop(failure: Failure) -> Failure:
+        connection.protocol.redial = _give_up
+        connection.protocol.abort()
+        if second is not None:
+            second.cancel()
+        return failure
+
     connection.protocol.redial = redial
-    opening = dial()
+    opening: Deferred[Any] = target.connect(same)
     opening.addCallback(lambda _protocol: connection.when_ready())
-    opening.addErrback(_drop, connection)
+    opening.addErrback(drop)
     return opening
 
 
-def _drop(failure: Failure, connection: Connection) -> Failure:
-    connection.protocol.abort()
-    return failure
+def _give_up() -> None:
+    raise ConnectionAbortedError("it was not waited for any more")
 
 
 class _Same(Factory):

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
+from txrpyc.core.config import make_rules
 from txrpyc.deferred.connection import Connection
 from txrpyc.deferred.service import Service, VoidService
 from txrpyc.errors import ConfigurationError
@@ -30,7 +31,7 @@ class _RPyCFactory(Factory):
         connections: those that are there now.
 
     Raises:
-        ConfigurationError: the service is not one for the reactor.
+        ConfigurationError: the service is not one for the reactor, or a setting is unknown.
     """
 
     noisy = False
@@ -44,6 +45,7 @@ class _RPyCFactory(Factory):
                 f"{offered.__name__} is no subclass of txrpyc.deferred.Service, so its methods cannot run in the "
                 "reactor; to serve a txrpyc.Service, use 'twistd txrpyc --service' or txrpyc.ThreadedServer"
             )
+        make_rules(dict(config or {}))  # complains here rather than when somebody connects
         self._service = service
         self._config = config
         self.reactor = reactor if reactor is not None else _installed_reactor()

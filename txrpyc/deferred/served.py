@@ -11,12 +11,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txrpyc.core.access import foreign_name
 from txrpyc.core.config import Rules
 from txrpyc.core.consts import Verb
 from txrpyc.core.identity import Identity
 from txrpyc.core.objects import LentTable
 from txrpyc.core.verbs import perform
-from txrpyc.deferred.remote import RemoteObject
+from txrpyc.deferred.remote import RemoteObject, RemotePath, resolve
 from txrpyc.errors import ConnectionLost
 from txrpyc.interfaces import IDispatcher
 from txrpyc.protocol import RPyCProtocol
@@ -43,7 +44,22 @@ def _as_deferred(function: Callable[..., Any], *args: Any) -> Deferred[Any]:
 
 
 def _awaited(value: Any) -> Any:
+    if isinstance(value, RemotePath):
+        return resolve(value)
     return Deferred.fromCoroutine(value) if inspect.iscoroutine(value) else value
+
+
+_PASSED_ON = frozenset([Verb.REPR, Verb.STR, Verb.HASH, Verb.DIR, Verb.BUFFITER, Verb.CTXEXIT])
+"""What is asked of an object without naming an attribute."""
+
+_PASSED_ON_BY_NAME = {
+    Verb.GETATTR: (0, "allow_getattr"),
+    Verb.CALLATTR: (0, "allow_getattr"),
+    Verb.SETATTR: (0, "allow_setattr"),
+    Verb.DELATTR: (0, "allow_delattr"),
+    Verb.CMP: (1, "allow_getattr"),
+}
+"""Where among the arguments behind the object the attribute's name is; and the rule that it takes."""
 
 
 @implementer(IDispatcher)
@@ -71,7 +87,7 @@ class Serving:
     def request_received(self, sequence: int, verb: int, arguments: tuple[Any, ...]) -> None:
         """Carry out a request, and answer when its result is there."""
         try:
-            value = _awaited(perform(self, verb, arguments))
+            value = _awaited(self._carry_out(verb, arguments))
         except (Exception, SystemExit) as error:
             self._refuse(error, sequence)
             return
@@ -87,6 +103,18 @@ class Serving:
             lambda _result: _as_deferred(self._connection.service.on_disconnect, self._connection)
         )
         self._greeted.addErrback(lambda failure: self._log.failure("on_disconnect failed", failure))
+
+    def _carry_out(self, verb: int, arguments: tuple[Any, ...]) -> Any:
+        """Do what is asked; to an object of another peer's, have that one do it, as far as our rules go."""
+        if not arguments or type(arguments[0]) is not RemoteObject:
+            return perform(self, verb, arguments)
+        target, *rest = arguments
+        if verb in _PASSED_ON_BY_NAME:
+            place, permission = _PASSED_ON_BY_NAME[Verb(verb)]
+            rest[place] = foreign_name(rest[place], self.rules, permission)
+        elif verb not in _PASSED_ON:
+            return perform(self, verb, arguments)
+        return target._connection.request(verb, target, *rest)
 
     # Results.
 
