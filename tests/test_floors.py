@@ -46,6 +46,7 @@ FLOORS = {
     "txrpyc.service": 2,
     # 3, protocol: one Twisted protocol over a session
     "txrpyc.answer": 3,
+    "txrpyc.finding": 3,
     "txrpyc.outflow": 3,
     "txrpyc.peer": 3,
     "txrpyc.protocol": 3,

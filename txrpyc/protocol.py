@@ -5,10 +5,6 @@ request that waits, and hands what the peer asks to a dispatcher, which is the f
 except callbacks of those Deferreds.
 
 Everything that waits ends exactly once: whoever takes a Deferred out of the table of waiting requests fires it.
-
-A peer of the older dialect cannot understand our first requests, and says so in its own dialect while it closes;
-then nothing has been carried out. A protocol that was given `redial` makes a second connection, and sends them
-again.
 """
 
 from __future__ import annotations
@@ -27,11 +23,11 @@ from txrpyc.answer import Answer
 from txrpyc.core.boxing import ProxyMaker
 from txrpyc.core.config import Rules
 from txrpyc.core.consts import Verb
-from txrpyc.core.envelope import Dialect
 from txrpyc.core.identity import offered_methods, read_identity
 from txrpyc.core.session import BadRequest, OtherDialect, Reply, Request, Session
 from txrpyc.core.session import Failure as RemoteFailure
 from txrpyc.errors import ConnectionLost, EncodingError, ProtocolError, UnknownReference
+from txrpyc.finding import Finding
 from txrpyc.interfaces import IDispatcher
 from txrpyc.outflow import Outflow
 from txrpyc.peer import is_local, peer_name
@@ -53,7 +49,7 @@ class RPyCProtocol(Protocol):
 
     Attributes:
         session: what the bytes mean; its tables and rules.
-        redial: makes another connection to the same peer for this very protocol; None if that is not possible.
+        finding: how the peer's dialect is found; who makes the connection may give it a `redial` or `patience`.
         lost: why the connection is gone; None while it is not.
         received: how many requests and answers have come in.
     """
@@ -72,17 +68,15 @@ class RPyCProtocol(Protocol):
     ) -> None:
         self._waiting: dict[int, Answer] = {}
         self.session = Session(rules, maker, self._waiting.__contains__, self._schedule_releases)
-        self.redial: Callable[[], None] | None = None
         self.lost: ConnectionLost | None = None
         self.received = 0
         self.outflow = Outflow(in_reactor, threaded)
+        self.finding = Finding(self.session, self.outflow, in_reactor, self.end)
         self._maker = maker
         self._dispatcher = dispatcher
         self._in_reactor = in_reactor
         self._answer_class = answer_class
         self._on_lost: list[Deferred[ConnectionLost]] = []
-        self._redialing = False
-        self._next_dialect = Dialect.V5
         self._broken: ProtocolError | None = None
         self._closing = False
 
@@ -180,21 +174,15 @@ class RPyCProtocol(Protocol):
                 self.transport.setTcpKeepAlive(True)
             except OSError:
                 pass  # a unix socket, or gone already
-        if self._redialing:
-            self._redialing = False
-            frames = self.session.change_dialect(self._next_dialect)
-            self.outflow.detach()  # what was written since is among these, in the right dialect
-            self.outflow.write(frames)
-            self.outflow.attach(self.transport)
-            return
-        self.outflow.attach(self.transport)
-        self._dispatcher.connection_made()
+        if self.finding.connected(self.transport):
+            self._dispatcher.connection_made()
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes, and send at once all that they lead to."""
-        if self._redialing or self._broken is not None:
+        if self.finding.redialing or self._broken is not None:
             return
         with self.outflow.corked():
+            self.finding.see(data)
             try:
                 for event in self.session.receive_data(data):
                     self._handle(event)
@@ -209,10 +197,8 @@ class RPyCProtocol(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Fail everything that waits, then tell the dispatcher."""
-        if self._redialing:
-            self._in_reactor(self._redial)
-            return
-        self.end(self._why(reason))
+        if not self.finding.lost():
+            self.end(self._why(reason))
 
     def end(self, why: str) -> None:
         """Take the connection for gone, for the reason in words. Does nothing the second time."""
@@ -257,7 +243,7 @@ class RPyCProtocol(Protocol):
             self.log.info("refused a request of {peer}: {error}", peer=self._peer(), error=event.error)
             self.answer_error(event.sequence, event.error)
         elif type(event) is OtherDialect:
-            self._other_dialect(event)
+            self.finding.change(event.dialect, self.abort)
 
     def _asked(self, request: Request) -> None:
         """Answer at once what runs nobody's code, also while the dispatcher is busy; leave the rest to it."""
@@ -282,33 +268,6 @@ class RPyCProtocol(Protocol):
             return False
         self.answer(request.sequence, offered_methods(value))
         return True
-
-    def _other_dialect(self, event: OtherDialect) -> None:
-        assert self.transport is not None
-        if self.redial is None:
-            self._break(
-                ProtocolError(
-                    "the peer speaks the wire of rpyc 4.1 to 5.3, and this connection cannot be made anew; "
-                    "connect with the configuration {'protocol_version': 5}"
-                )
-            )
-            return
-        self._redialing = True
-        self._next_dialect = event.dialect
-        self.outflow.detach()
-        self.abort()
-
-    def _redial(self) -> None:
-        assert self.redial is not None
-        try:
-            self.redial()
-        except Exception as error:
-            self.redial_failed(error)
-
-    def redial_failed(self, error: BaseException) -> None:
-        """Take note that the second connection could not be made."""
-        self._redialing = False
-        self.end(f"the peer speaks the wire of rpyc 4.1 to 5.3, and connecting to it again failed: {error}")
 
     def abort(self) -> None:
         """Cut the connection, if it is there. In the reactor's thread."""

@@ -100,7 +100,10 @@ class Options(usage.Options):
         self["config"] = {}
 
     def opt_endpoint(self, description: str) -> None:
-        """Where to listen, as a Twisted server endpoint: tcp:18812:interface=127.0.0.1, or unix:/run/calc.sock, or tcp:18812 for all addresses of this machine. May be given several times. [default: tcp:18812:interface=127.0.0.1]"""  # noqa: E501
+        """Where to listen, as a Twisted server endpoint: tcp:18812:interface=127.0.0.1, or unix:/run/calc.sock, or
+        tcp:18812 for all addresses of this machine. May be given several times. [default:
+        tcp:18812:interface=127.0.0.1]
+        """
         self["endpoints"].append(description)
 
     opt_e = opt_endpoint

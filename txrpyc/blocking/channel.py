@@ -22,11 +22,15 @@ class SocketStream:
     Args:
         sock: the socket. The connection made over it works on a duplicate of its descriptor, and closes both.
         again: makes another stream to the same peer; None if that is not known.
+        accepted: whether the peer connected to us, and so may be expected to speak first.
     """
 
-    def __init__(self, sock: socket.socket, again: Callable[[], SocketStream] | None = None) -> None:
+    def __init__(
+        self, sock: socket.socket, again: Callable[[], SocketStream] | None = None, accepted: bool = False
+    ) -> None:
         self.sock = sock
         self.again = again
+        self.accepted = accepted
 
     @classmethod
     def connect(

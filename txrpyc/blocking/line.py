@@ -52,7 +52,9 @@ class Line:
         if not channel.compress:
             self.config["compression"] = "never"
         if getattr(channel.stream, "again", None) is not None:
-            self.protocol.redial = self._redial
+            self.protocol.finding.redial = self._redial
+        if getattr(channel.stream, "accepted", False):
+            self.protocol.finding.patience = self.call_later
         self._adopt(channel)
 
     @classmethod
@@ -70,6 +72,7 @@ class Line:
         connection = cls.__new__(cls)
         hub = Hub(None, lambda: on_job(hub))
         connection._set_up(root, config, hub, reactor, reactor.callFromThread, greets=True)
+        connection.protocol.finding.patience = connection.call_later
         return connection
 
     def _set_up(

@@ -204,7 +204,7 @@ class Server:
         self.logger.info(f"welcome {address}" + (f" ({credentials!r})" if credentials else ""))
         try:
             config = dict(self.protocol_config, credentials=credentials, endpoints=endpoints, logger=self.logger)
-            self._handle_connection(self.service._connect(Channel(SocketStream(sock)), config))
+            self._handle_connection(self.service._connect(Channel(SocketStream(sock, accepted=True)), config))
         finally:
             self.logger.info(f"goodbye {address}")
 

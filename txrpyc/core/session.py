@@ -146,9 +146,9 @@ class Session:
         return frame
 
     def change_dialect(self, dialect: Dialect) -> list[bytes]:
-        """Begin anew with a peer of another dialect, on another connection; give the frames to send there.
+        """Begin anew with a peer of another dialect, before any of its messages was taken in; give the frames to send.
 
-        Nothing of what was sent was understood, so all of it is sent again.
+        Nothing of what was sent so far was understood, or even sent, so all of it is among these.
         """
         unconfirmed, self._unconfirmed = self._unconfirmed or [], None
         self.dialect = dialect

@@ -55,16 +55,16 @@ def connect(
 
     def refused(failure: Failure) -> None:
         assert failure.value is not None
-        connection.protocol.redial_failed(failure.value)
+        connection.protocol.finding.redial_failed(failure.value)
 
     def drop(failure: Failure) -> Failure:
-        connection.protocol.redial = _give_up
+        connection.protocol.finding.redial = _give_up
         connection.protocol.abort()
         if second is not None:
             second.cancel()
         return failure
 
-    connection.protocol.redial = redial
+    connection.protocol.finding.redial = redial
     opening: Deferred[Any] = target.connect(same)
     opening.addCallback(lambda _protocol: connection.when_ready())
     opening.addErrback(drop)

@@ -40,10 +40,11 @@ class Connection:
         soon = getattr(reactor, "callFromThread", None)
         rules = make_rules(dict(config or {}))
         self.service = service
+        self._serving = Serving(self)
         self.protocol = RPyCProtocol(
             rules,
             self,
-            Serving(self),
+            self._serving,
             soon if soon is not None else lambda function: reactor.callLater(0, function),
             threaded=False,
             answer_class=RemoteCall,
@@ -112,6 +113,16 @@ class Connection:
             cut = self._reactor.callLater(_CLOSE_GRACE, self.protocol.abort)
             gone.addCallback(lambda _reason: cut.cancel() if cut.active() else None)
         return gone
+
+    def leave(self) -> None:
+        """Close the transport without a word: what was sent still goes out, and the peer sees the end of the stream."""
+        transport = self.protocol.transport
+        if transport is not None:
+            transport.loseConnection()
+
+    def when_parted(self) -> Deferred[None]:
+        """Give a Deferred that fires when the connection is gone and `on_disconnect` of the service has ended."""
+        return self._serving.when_parted()
 
     # For remote objects.
 

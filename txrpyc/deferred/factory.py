@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -16,6 +16,10 @@ from txrpyc.errors import ConfigurationError
 from txrpyc.protocol import RPyCProtocol
 
 __all__ = ["ClientFactory", "ServerFactory"]
+
+
+_GRACE = 3.0
+"""Seconds that a server which ends waits for its clients' connections and its services."""
 
 
 class _RPyCFactory(Factory):
@@ -63,10 +67,6 @@ class _RPyCFactory(Factory):
         """Make a connection; give its protocol."""
         return self.new_connection().protocol
 
-    def close_all(self) -> Deferred[Any]:
-        """Close all connections; give a Deferred that fires when they are gone."""
-        return DeferredList([connection.close() for connection in tuple(self.connections)])
-
 
 def _installed_reactor() -> Any:
     from twisted.internet import reactor
@@ -76,6 +76,27 @@ def _installed_reactor() -> Any:
 
 class ServerFactory(_RPyCFactory):
     """For ``endpoint.listen``. See the arguments of `ClientFactory`."""
+
+    def new_connection(self) -> Connection:
+        """Make a connection that waits for its transport, and, a moment, for the peer to speak first."""
+        connection = super().new_connection()
+        connection.protocol.finding.patience = self._call_later
+        return connection
+
+    def _call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
+        delayed = self.reactor.callLater(seconds, function)
+        return lambda: delayed.cancel() if delayed.active() else None
+
+    def close_all(self) -> Deferred[Any]:
+        """Close all connections; give a Deferred that fires when they are gone and their services know.
+
+        Nobody is waited for longer than three seconds.
+        """
+        connections = tuple(self.connections)
+        for connection in connections:
+            connection.leave()
+        done: Deferred[Any] = DeferredList([connection.when_parted() for connection in connections])
+        return done.addTimeout(_GRACE, self.reactor, lambda _result, _timeout: None)
 
 
 class ClientFactory(_RPyCFactory):

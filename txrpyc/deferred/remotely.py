@@ -23,6 +23,7 @@ __all__ = [
     "delitem",
     "dir",
     "eq",
+    "get",
     "getattr",
     "getitem",
     "hash",
@@ -45,6 +46,11 @@ def _do(remote: Remote, verb: Verb, *arguments: Any) -> Deferred[Any]:
 def call(remote: Remote, name: builtins.str, *args: Any, **kwargs: Any) -> Deferred[Any]:
     """Call a method by its name; the way to names that paths leave out: ``call(a, "__add__", b)``."""
     return _do(remote, Verb.CALLATTR, name, args, tuple(kwargs.items()))
+
+
+def get(remote: Remote) -> Deferred[Any]:
+    """Read what is at the end of a path, as awaiting it does; for code that cannot await."""
+    return resolve(remote)
 
 
 def getattr(remote: Remote, name: builtins.str) -> Deferred[Any]:

@@ -75,6 +75,8 @@ class Serving:
     def __init__(self, connection: Served) -> None:
         self._connection = connection
         self._greeted: Deferred[Any] = succeed(None)
+        self._parted = False
+        self._on_parted: list[Deferred[None]] = []
 
     # For the protocol.
 
@@ -103,6 +105,21 @@ class Serving:
             lambda _result: _as_deferred(self._connection.service.on_disconnect, self._connection)
         )
         self._greeted.addErrback(lambda failure: self._log.failure("on_disconnect failed", failure))
+        self._greeted.addCallback(self._has_parted)
+
+    def when_parted(self) -> Deferred[None]:
+        """Give a Deferred that fires when the connection is gone and `on_disconnect` has ended."""
+        if self._parted:
+            return succeed(None)
+        parted: Deferred[None] = Deferred()
+        self._on_parted.append(parted)
+        return parted
+
+    def _has_parted(self, _result: Any) -> None:
+        self._parted = True
+        waiting, self._on_parted = self._on_parted, []
+        for parted in waiting:
+            parted.callback(None)
 
     def _carry_out(self, verb: int, arguments: tuple[Any, ...]) -> Any:
         """Do what is asked; to an object of another peer's, have that one do it, as far as our rules go."""
