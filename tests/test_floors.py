@@ -47,6 +47,7 @@ FLOORS = {
     # 3, protocol: one Twisted protocol over a session
     "txrpyc.answer": 3,
     "txrpyc.finding": 3,
+    "txrpyc.host": 3,
     "txrpyc.outflow": 3,
     "txrpyc.peer": 3,
     "txrpyc.protocol": 3,

@@ -12,11 +12,9 @@ from zope.interface import implementer
 
 from txrpyc.blocking.asking import Answering
 from txrpyc.blocking.netref import is_netref
-from txrpyc.core.config import Rules
 from txrpyc.core.consts import Verb
-from txrpyc.core.identity import Identity
-from txrpyc.core.objects import LentTable
 from txrpyc.core.verbs import perform
+from txrpyc.host import ServiceHost
 from txrpyc.interfaces import IDispatcher
 
 __all__ = ["Serving"]
@@ -27,9 +25,17 @@ def _pair(address: Any) -> Any:
     return (address.host, address.port) if hasattr(address, "port") else getattr(address, "name", "")
 
 
+def _ask_foreign(value: Any) -> Any | None:
+    """Give what another peer offers in an object of its, for a netref; None for any other value."""
+    if not is_netref(value):
+        return None
+    other = object.__getattribute__(value, "____conn__")
+    return other.sync_request(Verb.INSPECT, object.__getattribute__(value, "____id_pack__"))
+
+
 @implementer(IDispatcher)
 class Serving:
-    """Dispatches a connection's requests into its hub, and is what the verbs know of it (`txrpyc.core.verbs.Host`).
+    """Dispatches a connection's requests into its hub.
 
     Args:
         connection: the connection.
@@ -37,12 +43,14 @@ class Serving:
             connection calls it.
 
     Attributes:
+        host: what the verbs know of the connection.
         parted: whether `on_disconnect` of the service was called.
     """
 
     _log = Logger()
 
     def __init__(self, connection: Answering, greets: bool) -> None:
+        self.host = ServiceHost(connection, _ask_foreign)
         self._connection = connection
         self._greets = greets
         self._greeted = not greets
@@ -96,36 +104,14 @@ class Serving:
         except Exception:
             self._log.failure("on_disconnect of {service} failed", service=type(self._connection.service).__name__)
 
-    # For the verbs.
-
-    @property
-    def root(self) -> Any:
-        """The service."""
-        return self._connection.service
-
-    @property
-    def rules(self) -> Rules:
-        """The rules as they are now."""
-        return self._connection.protocol.session.rules
-
-    @property
-    def lent(self) -> LentTable:
-        """What the peer may name."""
-        return self._connection.protocol.session.lent
-
-    def inspect_foreign(self, value: Any, identity: Identity) -> Any | None:
-        """Ask the other peer, if the object is a netref of its."""
-        if not is_netref(value):
-            return None
-        other = object.__getattribute__(value, "____conn__")
-        return other.sync_request(Verb.INSPECT, object.__getattribute__(value, "____id_pack__"))
+    # Results.
 
     def finish(self, sequence: int, error: BaseException) -> None:
         """Answer with an exception, or raise it if it is meant for this side."""
         logger = self._connection.config["logger"]
         if logger is not None and not isinstance(error, StopIteration):
             logger.debug("a served call raised", exc_info=error)
-        rules = self.rules
+        rules = self.host.rules
         if isinstance(error, SystemExit) and rules.propagate_SystemExit_locally:
             raise error
         if isinstance(error, KeyboardInterrupt) and rules.propagate_KeyboardInterrupt_locally:
@@ -153,7 +139,7 @@ class _Served:
     def run(self) -> None:
         arguments, self._arguments = self._arguments, ()
         try:
-            value = perform(self._serving, self._verb, arguments)
+            value = perform(self._serving.host, self._verb, arguments)
         except BaseException as error:
             del arguments
             self._serving.finish(self._sequence, error)

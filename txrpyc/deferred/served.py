@@ -12,13 +12,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txrpyc.core.access import foreign_name
-from txrpyc.core.config import Rules
 from txrpyc.core.consts import Verb
-from txrpyc.core.identity import Identity
-from txrpyc.core.objects import LentTable
 from txrpyc.core.verbs import perform
 from txrpyc.deferred.remote import RemoteObject, RemotePath, resolve
 from txrpyc.errors import ConnectionLost
+from txrpyc.host import ServiceHost
 from txrpyc.interfaces import IDispatcher
 from txrpyc.protocol import RPyCProtocol
 
@@ -62,9 +60,14 @@ _PASSED_ON_BY_NAME = {
 """Where among the arguments behind the object the attribute's name is; and the rule that it takes."""
 
 
+def _ask_foreign(value: Any) -> Any | None:
+    """Give a Deferred of what another peer offers in an object of its; None for any other value."""
+    return value._connection.request(Verb.INSPECT, value._identity) if type(value) is RemoteObject else None
+
+
 @implementer(IDispatcher)
 class Serving:
-    """Carries out the requests of one connection, and is what the verbs know of it (`txrpyc.core.verbs.Host`).
+    """Carries out the requests of one connection.
 
     Args:
         connection: the connection.
@@ -73,6 +76,7 @@ class Serving:
     _log = Logger()
 
     def __init__(self, connection: Served) -> None:
+        self._host = ServiceHost(connection, _ask_foreign)
         self._connection = connection
         self._greeted: Deferred[Any] = succeed(None)
         self._parted = False
@@ -124,13 +128,13 @@ class Serving:
     def _carry_out(self, verb: int, arguments: tuple[Any, ...]) -> Any:
         """Do what is asked; to an object of another peer's, have that one do it, as far as our rules go."""
         if not arguments or type(arguments[0]) is not RemoteObject:
-            return perform(self, verb, arguments)
+            return perform(self._host, verb, arguments)
         target, *rest = arguments
         if verb in _PASSED_ON_BY_NAME:
             place, permission = _PASSED_ON_BY_NAME[Verb(verb)]
-            rest[place] = foreign_name(rest[place], self.rules, permission)
+            rest[place] = foreign_name(rest[place], self._host.rules, permission)
         elif verb not in _PASSED_ON:
-            return perform(self, verb, arguments)
+            return perform(self._host, verb, arguments)
         return target._connection.request(verb, target, *rest)
 
     # Results.
@@ -145,7 +149,7 @@ class Serving:
         self._refuse(failure.value, sequence)
 
     def _refuse(self, error: BaseException, sequence: int) -> None:
-        if isinstance(error, SystemExit) and self.rules.propagate_SystemExit_locally:
+        if isinstance(error, SystemExit) and self._host.rules.propagate_SystemExit_locally:
             raise error
         self._log.debug("a served call raised {error}", error=type(error).__name__)
         self._connection.protocol.answer_error(sequence, error)
@@ -156,26 +160,3 @@ class Serving:
             self._log.failure("on_connect failed; closing the connection", failure)
         if protocol.transport is not None:
             protocol.transport.loseConnection()
-
-    # For the verbs.
-
-    @property
-    def root(self) -> Any:
-        """The service."""
-        return self._connection.service
-
-    @property
-    def rules(self) -> Rules:
-        """The rules as they are now."""
-        return self._connection.protocol.session.rules
-
-    @property
-    def lent(self) -> LentTable:
-        """What the peer may name."""
-        return self._connection.protocol.session.lent
-
-    def inspect_foreign(self, value: Any, identity: Identity) -> Any | None:
-        """Ask the other peer, if the object is a remote object of its."""
-        if type(value) is not RemoteObject:
-            return None
-        return value._connection.request(Verb.INSPECT, value._identity)
