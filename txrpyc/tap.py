@@ -106,6 +106,7 @@ class Options(usage.Options):
         """
         self["endpoints"].append(description)
 
+    opt_endpoint.__doc__ = " ".join(str(opt_endpoint.__doc__).split())  # usage.Options shows it with its line breaks
     opt_e = opt_endpoint
 
     def opt_config(self, setting: str) -> None:
