@@ -30,7 +30,7 @@ from txrpyc.errors import ConnectionLost, EncodingError, ProtocolError, UnknownR
 from txrpyc.finding import Finding
 from txrpyc.interfaces import IDispatcher
 from txrpyc.outflow import Outflow
-from txrpyc.peer import is_local, peer_name
+from txrpyc.peer import acknowledge_at_once, is_local, peer_name
 
 __all__ = ["RPyCProtocol"]
 
@@ -109,7 +109,8 @@ class RPyCProtocol(Protocol):
         sequence, frame = self.session.encode_request(verb, arguments)
         answer.sequence = sequence
         self._waiting[sequence] = answer
-        self.outflow.write([*self.session.take_frames(), frame])
+        owed = self.session.take_frames()
+        self._write([*owed, frame], owed)
         if self.lost is not None and self._waiting.pop(sequence, None) is not None:
             # Lost before, or while, it was registered: connectionLost may not have seen it.
             answer.errback(Failure(self.gone()))
@@ -144,16 +145,26 @@ class RPyCProtocol(Protocol):
         except EncodingError as error:
             self.answer_error(sequence, error)
         else:
-            self.outflow.write([frame, *self.session.take_frames()])
+            owed = self.session.take_frames()
+            self._write([frame, *owed], owed)
 
     def answer_error(self, sequence: int, error: BaseException) -> None:
         """Answer a request with an exception."""
-        self.outflow.write([self.session.encode_failure(sequence, error), *self.session.take_frames()])
+        frame = self.session.encode_failure(sequence, error)
+        owed = self.session.take_frames()
+        self._write([frame, *owed], owed)
 
     def release(self) -> None:
         """Give back to the peer what has died here."""
         if self.lost is None:
-            self.outflow.write(self.session.take_frames())
+            owed = self.session.take_frames()
+            self._write(owed, owed)
+
+    def _write(self, frames: list[bytes], owed: list[bytes]) -> None:
+        """Send frames. Some may be owed to the peer, releases among them, whose answers nobody waits for."""
+        self.outflow.write(frames)
+        if owed:
+            acknowledge_at_once(self.transport)
 
     def _schedule_releases(self) -> None:
         if self.lost is None:

@@ -1,0 +1,1 @@
+"""The tests of ``txrpyc.blocking`` and ``txrpyc.classic``: against txrpyc and the real rpyc in other processes."""

@@ -1,0 +1,297 @@
+"""The hub alone, with a leadership that does what the test says: who leads, who does jobs, who sleeps."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from time import monotonic
+
+from tests.blocking.kinds import BlockingTestCase, Waiting
+from txrpyc.blocking.hub import Hub
+from txrpyc.errors import WrongThread
+
+
+class Leadership:
+    """Makes a step by calling a function, and keeps account."""
+
+    def __init__(self) -> None:
+        self.timeouts: list[float | None] = []
+        self.disposals = 0
+        self.interrupts = 0
+        self.inside = 0
+        self.crowd = 0
+        self.on_step: Callable[[], object] = lambda: None
+
+    def step(self, timeout: float | None) -> None:
+        self.timeouts.append(timeout)
+        self.inside += 1
+        self.crowd = max(self.crowd, self.inside)
+        try:
+            self.on_step()
+        finally:
+            self.inside -= 1
+
+    def interrupt(self) -> None:
+        self.interrupts += 1
+
+    def dispose(self) -> None:
+        self.disposals += 1
+
+
+class HubTestCase(BlockingTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.leadership = Leadership()
+        self.hub = Hub(self.leadership)
+        self.seen: list[object] = []
+
+    def park(self) -> tuple[threading.Event, threading.Event]:
+        """Let the next step say that it has begun, and wait until it may end."""
+        begun, may_end = threading.Event(), threading.Event()
+
+        def step() -> None:
+            begun.set()
+            self.assertTrue(may_end.wait(30))
+
+        self.leadership.on_step = step
+        return begun, may_end
+
+
+class WaitTests(HubTestCase):
+    def test_condition_holds(self) -> None:
+        """Nobody leads for a condition that holds already."""
+        self.assertTrue(self.hub.wait(lambda: True))
+        self.assertEqual(self.leadership.timeouts, [])
+
+    def test_leads_until_done(self) -> None:
+        """Who waits alone makes steps until the condition holds."""
+        self.assertTrue(self.hub.wait(lambda: len(self.leadership.timeouts) == 3))
+        self.assertEqual(self.leadership.timeouts, [None, None, None])
+
+    def test_deadline(self) -> None:
+        """A step gets no more time than is left, and when none is left the wait ends."""
+        deadline = monotonic() + 0.3
+        self.leadership.on_step = lambda: threading.Event().wait(deadline - monotonic() + 0.01)
+        self.assertFalse(self.hub.wait(lambda: False, deadline))
+        self.assertEqual(len(self.leadership.timeouts), 1)
+        self.assertTrue(0 < self.leadership.timeouts[0] <= 0.3)
+
+    def test_deadline_over(self) -> None:
+        """A deadline that has passed ends the wait without a step, unless the condition holds."""
+        self.assertFalse(self.hub.wait(lambda: False, monotonic() - 1))
+        self.assertTrue(self.hub.wait(lambda: True, monotonic() - 1))
+        self.assertEqual(self.leadership.timeouts, [])
+
+    def test_deadline_among_jobs(self) -> None:
+        """A deadline ends the wait also when each job is followed by another."""
+
+        def job() -> None:
+            self.hub.post(job)
+
+        job()
+        self.assertFalse(self.hub.wait(lambda: False, monotonic() + 0.02))
+        self.assertEqual(self.leadership.timeouts, [])
+
+    def test_deadline_of_sleeper(self) -> None:
+        """A deadline also ends the wait of a thread that sleeps while another leads."""
+        begun, may_end = self.park()
+        leader = Waiting(lambda: self.hub.wait(lambda: bool(self.leadership.timeouts)))
+        begun.wait(30)
+        self.assertFalse(self.hub.wait(lambda: False, monotonic() + 0.02))
+        may_end.set()
+        self.assertTrue(leader.result())
+
+    def test_one_leader(self) -> None:
+        """However many wait, at most one makes a step at a time, and all get done."""
+        waiters = [Waiting(lambda: self.hub.wait(lambda: len(self.leadership.timeouts) >= 500)) for _ in range(8)]
+        self.assertEqual([waiter.result() for waiter in waiters], [True] * 8)
+        self.assertEqual(self.leadership.crowd, 1)
+
+    def test_lead_passes_on(self) -> None:
+        """A sleeper takes the lead once the leader has got what it waited for."""
+        begun, may_end = self.park()
+        first = Waiting(lambda: self.hub.wait(lambda: len(self.leadership.timeouts) >= 1))
+        begun.wait(30)
+        second = Waiting(lambda: self.hub.wait(lambda: len(self.leadership.timeouts) >= 2))
+        may_end.set()
+        self.assertEqual((first.result(), second.result()), (True, True))
+
+    def test_notify_wakes_sleepers(self) -> None:
+        """A sleeper whose condition was made true from outside returns, while the leader goes on."""
+        begun, may_end = self.park()
+        leader = Waiting(lambda: self.hub.wait(lambda: bool(self.leadership.timeouts)))
+        begun.wait(30)
+        sleeper = Waiting(lambda: self.hub.wait(lambda: bool(self.seen)))
+        self.seen.append("news")
+        self.hub.notify()
+        self.assertTrue(sleeper.result())
+        may_end.set()
+        leader.result()
+
+    def test_failing_step(self) -> None:
+        """A step that raises gives the lead back, and the error to who made it."""
+        self.leadership.on_step = lambda: 1 // 0
+        self.assertRaises(ZeroDivisionError, self.hub.wait, lambda: False)
+        self.leadership.on_step = lambda: None
+        self.assertTrue(self.hub.wait(lambda: len(self.leadership.timeouts) == 2))
+
+    def test_nested_in_step(self) -> None:
+        """A wait from inside a step, which would never end, is an error; the lead is not lost by it."""
+        self.leadership.on_step = lambda: self.seen.append(self.assertRaises(WrongThread, self.hub.wait, lambda: False))
+        self.hub.wait(lambda: bool(self.seen))
+        self.assertTrue(self.hub.wait(lambda: len(self.leadership.timeouts) == 2))
+
+    def test_interrupt(self) -> None:
+        """Only a step that is under way is interrupted."""
+        self.hub.interrupt()
+        self.assertEqual(self.leadership.interrupts, 0)
+        self.leadership.on_step = self.hub.interrupt
+        self.hub.wait(lambda: bool(self.leadership.timeouts))
+        self.assertEqual(self.leadership.interrupts, 1)
+
+    def test_glance(self) -> None:
+        """A glance is one step without waiting that does no job, and nothing while another thread leads."""
+        self.hub.post(lambda: self.seen.append("job"))
+        self.hub.glance()
+        self.assertEqual((self.leadership.timeouts, self.seen), ([0], []))
+        begun, may_end = self.park()
+        leader = Waiting(lambda: self.hub.wait(lambda: len(self.leadership.timeouts) == 2, serve=False))
+        begun.wait(30)
+        self.hub.glance()
+        may_end.set()
+        leader.result()
+        self.assertEqual(len(self.leadership.timeouts), 2)
+
+
+class JobTests(HubTestCase):
+    def test_in_order(self) -> None:
+        """Jobs are begun in the order in which they were posted, and before the wait ends."""
+        for number in range(10):
+            self.hub.post(lambda number=number: self.seen.append(number))
+        self.assertTrue(self.hub.wait(lambda: True))
+        self.assertEqual(self.seen, list(range(10)))
+
+    def test_outside_of_steps(self) -> None:
+        """A job that a step posts is done after the step, by the thread that waits."""
+        me = threading.get_ident()
+
+        def step() -> None:
+            self.hub.post(lambda: self.seen.append((threading.get_ident() == me, self.leadership.inside)))
+
+        self.leadership.on_step = step
+        self.hub.wait(lambda: bool(self.seen))
+        self.assertEqual(self.seen, [(True, 0)])
+
+    def test_nested(self) -> None:
+        """A job may wait, and does the jobs that come meanwhile."""
+        self.hub.post(lambda: self.hub.wait(lambda: "inner" in self.seen))
+        self.leadership.on_step = lambda: self.hub.post(lambda: self.seen.append("inner"))
+        self.assertTrue(self.hub.wait(lambda: True))
+        self.assertEqual(self.seen, ["inner"])
+
+    def test_not_serving(self) -> None:
+        """A wait that must not serve leaves the jobs alone."""
+        self.hub.post(lambda: self.seen.append("job"))
+        self.assertTrue(self.hub.wait(lambda: bool(self.leadership.timeouts), serve=False))
+        self.assertEqual(self.seen, [])
+        self.assertTrue(self.hub.has_jobs)
+
+    def test_failing_job(self) -> None:
+        """What a job raises goes to the thread that does it; the next job is still there."""
+        self.hub.post(lambda: 1 // 0)
+        self.hub.post(lambda: self.seen.append("next"))
+        self.assertRaises(ZeroDivisionError, self.hub.wait, lambda: True)
+        self.assertTrue(self.hub.do_job())
+        self.assertEqual(self.seen, ["next"])
+
+    def test_post_wakes_sleeper(self) -> None:
+        """A job that is posted while one thread leads is done by one that sleeps."""
+        begun, may_end = self.park()
+        leader = Waiting(lambda: self.hub.wait(lambda: bool(self.leadership.timeouts)))
+        begun.wait(30)
+        sleeper = Waiting(lambda: self.hub.wait(lambda: bool(self.seen)))
+        self.hub.post(lambda: self.seen.append(threading.get_ident()))
+        self.assertTrue(sleeper.result())
+        self.assertEqual(self.seen, [sleeper.thread.ident])
+        may_end.set()
+        leader.result()
+
+    def test_servants_only(self) -> None:
+        """While a servant is there nobody else does a job, and after it has gone everybody does."""
+        hired, may_go = threading.Event(), threading.Event()
+
+        def servant() -> None:
+            self.hub.hire()
+            hired.set()
+            may_go.wait(30)
+            self.hub.do_job()
+            self.hub.dismiss()
+
+        serving = Waiting(servant)
+        hired.wait(30)
+        for _ in range(2):
+            self.hub.post(lambda: self.seen.append(threading.get_ident()))
+        self.assertFalse(self.hub.do_job())
+        self.assertTrue(self.hub.wait(lambda: bool(self.leadership.timeouts)))
+        self.assertEqual(self.seen, [])
+        may_go.set()
+        serving.result()
+        self.assertTrue(self.hub.do_job())
+        self.assertEqual(self.seen, [serving.thread.ident, threading.get_ident()])
+
+    def test_on_job(self) -> None:
+        """Somebody is told of each job, after it can be found."""
+        hub = Hub(None, lambda: self.seen.append(hub.has_jobs))
+        hub.post(lambda: None)
+        self.assertEqual(self.seen, [True])
+
+
+class EndTests(HubTestCase):
+    def test_ends_waits(self) -> None:
+        """After the end a wait gives up, but does what jobs are left, and still sees a condition that holds."""
+        self.hub.post(lambda: self.seen.append("last"))
+        self.hub.end()
+        self.assertFalse(self.hub.wait(lambda: False))
+        self.assertTrue(self.hub.wait(lambda: self.seen == ["last"]))
+        self.hub.glance()
+        self.assertEqual(self.leadership.timeouts, [])
+
+    def test_wakes_sleepers(self) -> None:
+        """The end wakes who sleeps, and the descriptors are given back after the leader's step, once."""
+        begun, may_end = self.park()
+        waiters = [Waiting(lambda: self.hub.wait(lambda: False))]
+        begun.wait(30)
+        waiters.append(Waiting(lambda: self.hub.wait(lambda: False)))
+        self.hub.end()
+        self.assertEqual(self.leadership.disposals, 0)
+        may_end.set()
+        self.assertEqual([waiter.result() for waiter in waiters], [False, False])
+        self.hub.end()
+        self.assertEqual(self.leadership.disposals, 1)
+
+    def test_disposes_when_idle(self) -> None:
+        """Where nobody leads, the descriptors are given back at once, and once."""
+        self.hub.end()
+        self.hub.end()
+        self.assertEqual(self.leadership.disposals, 1)
+
+    def test_in_a_step(self) -> None:
+        """An end that is found out inside a step lets that return, and is disposed of after it."""
+        self.leadership.on_step = lambda: (self.hub.end(), self.seen.append(self.leadership.disposals))
+        self.assertFalse(self.hub.wait(lambda: False))
+        self.assertEqual((self.seen, self.leadership.disposals), ([0], 1))
+        self.assertEqual(self.leadership.interrupts, 1)
+
+    def test_led_by_a_reactor(self) -> None:
+        """Where a reactor leads for ever, a wait only sleeps, and jobs are for servants alone."""
+        hub = Hub(None)
+        waiter = Waiting(lambda: hub.wait(lambda: bool(self.seen)))
+        hub.post(lambda: self.seen.append("job"))
+        self.assertFalse(hub.do_job())
+        hub.hire()
+        self.assertTrue(hub.do_job())
+        hub.notify()
+        self.assertTrue(waiter.result())
+        hub.interrupt()
+        hub.end()
+        self.assertFalse(hub.wait(lambda: False))
