@@ -46,8 +46,8 @@ class AsyncResult:
     (`wait`, `value`); that may await it.
 
     Args:
-        connection: where the call was made.
-        answer: the Deferred of the call, not sent yet.
+        connection: where the call is made.
+        answer: the Deferred of the call, which was not sent yet.
     """
 
     _log = Logger()
@@ -55,6 +55,7 @@ class AsyncResult:
     def __init__(self, connection: Asking, answer: Answer) -> None:
         self._connection = connection
         self._answer = answer
+        self._since = connection.hub.posted
         self._state = _State.PENDING
         self._content: Any = None
         self._deadline: float | None = None
@@ -126,7 +127,7 @@ class AsyncResult:
         hub = self._connection.hub
         while self._state is _State.PENDING:
             refuse_reactor_thread("waiting for a result", "await the AsyncResult, or use txrpyc.deferred")
-            if not hub.wait(self._done, self._deadline):
+            if not hub.wait(self._done, self._deadline, since=self._since):
                 self._expire_if_due()
                 if hub.ended and self._taken():
                     self._end(_State.ERROR, ConnectionLost("the connection is gone"))

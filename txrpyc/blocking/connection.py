@@ -9,6 +9,7 @@ from typing import Any
 from txrpyc.blocking.async_result import AsyncResult
 from txrpyc.blocking.line import Line
 from txrpyc.blocking.live_config import LiveConfig
+from txrpyc.blocking.mailbox import check_stack
 from txrpyc.blocking.reactor_thread import in_reactor_thread, refuse_reactor_thread
 from txrpyc.core.consts import Verb
 from txrpyc.errors import AsyncResultTimeout, ConnectionLost, PingError
@@ -84,11 +85,13 @@ class Connection(Line):
             AsyncResultTimeout: no answer in that time.
             ConnectionLost: the connection is, or was, gone.
             EncodingError: an argument cannot be sent.
+            RecursionError: calls and callbacks are nested so deep that the stack is nearly full; nothing was sent.
             WrongThread: this is the thread of a running reactor.
             Exception: what the peer raised.
         """
         timeout = self.config.rules.sync_request_timeout
         refuse_reactor_thread("a blocking remote operation", "use txrpyc.deferred")
+        check_stack(30)  # now, not in the wait: the peer would go on with a request that nobody waits for any more
         answer = self.protocol.new_answer()
         result = AsyncResult(self, answer)
         if timeout is not None:

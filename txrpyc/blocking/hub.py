@@ -9,7 +9,7 @@ The rule, in which everything that could hang is decided:
    worker), only they do jobs.
 3. A thread that waits does, in this order and again until its condition holds or its time is over: a job, if it
    may; else it leads for one step, if nobody does; else it sleeps until there is mail, the lead is free, or
-   something has ended.
+   something has ended. Jobs that came before its condition held are done before it returns; later ones are not.
 4. Whoever leads, wakes the sleepers after each step. Whoever changes something from outside, calls `notify`.
 
 The hub knows no protocol and no reactor: only how to make a step, and how to interrupt one.
@@ -18,17 +18,15 @@ The hub knows no protocol and no reactor: only how to make a step, and how to in
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable
 from threading import get_ident
 from time import monotonic
 from typing import Protocol
 
+from txrpyc.blocking.mailbox import Job, Mailbox, check_stack
 from txrpyc.errors import WrongThread
 
 __all__ = ["Hub", "Leadership"]
-
-Job = Callable[[], None]
 
 
 class Leadership(Protocol):
@@ -59,8 +57,8 @@ class Hub:
         self._changed = threading.Condition(threading.RLock())
         self._leader: int | None = None
         self._sleepers = 0
-        self._jobs: deque[Job] = deque()
-        self._servants: set[int] = set()
+        # A resident connection's jobs are for workers alone, who see to it that not too many are under way at once.
+        self._mailbox = Mailbox(open_to_all=leadership is not None)
         self._ended = False
         self._disposed = leadership is None
 
@@ -69,7 +67,7 @@ class Hub:
     def post(self, job: Job) -> None:
         """Put a job into the mailbox. Any thread may call; a leader usually does."""
         with self._changed:
-            self._jobs.append(job)
+            self._mailbox.put(job)
             if self._sleepers:
                 self._changed.notify_all()
         self._on_job()
@@ -106,52 +104,64 @@ class Hub:
         return self._leader == get_ident()
 
     @property
+    def posted(self) -> int:
+        """How many jobs there have been."""
+        return self._mailbox.posted
+
+    @property
     def has_jobs(self) -> bool:
         """Whether the mailbox holds something."""
-        return bool(self._jobs)
+        return bool(self._mailbox)
 
     # For servants.
 
     def hire(self) -> None:
         """From now on, jobs are done by this thread (and others hired) only."""
         with self._changed:
-            self._servants.add(get_ident())
+            self._mailbox.hire()
 
     def dismiss(self) -> None:
         """This thread is no servant any more."""
         with self._changed:
-            self._servants.discard(get_ident())
+            self._mailbox.dismiss()
             self._changed.notify_all()
 
     # For those who wait.
 
-    def wait(self, done: Callable[[], bool], deadline: float | None = None, *, serve: bool = True) -> bool:
+    def wait(
+        self, done: Callable[[], bool], deadline: float | None = None, *, serve: bool = True, since: int = 0
+    ) -> bool:
         """Wait, and meanwhile do what rule 3 says.
 
         Args:
             done: the condition. It is asked with a lock held, so it must be quick and call nobody.
             deadline: a time of `time.monotonic`; None means for ever.
             serve: whether this thread may do jobs.
+            since: what `posted` was before the request was sent whose answer this waits for. A thread that is deep in
+                jobs leaves older ones alone, which that answer will not depend on.
 
         Returns:
             Whether the condition holds; if not, the time is over, or the hub has ended.
 
         Raises:
+            RecursionError: waits and jobs are nested so deep that the stack is nearly full.
             WrongThread: this thread is in the middle of leading: the call came from a log observer or a destructor,
                 say.
         """
         me = get_ident()
+        until: int | None = None
         while True:
+            check_stack()
             with self._changed:
                 left = None if deadline is None else deadline - monotonic()
                 late = left is not None and left <= 0
+                if until is None and done():
+                    until = self._mailbox.posted
                 # Late, no jobs any more: a busy peer would keep this thread for ever.
-                job = self._take_job(me) if serve and not late else None
+                job = self._mailbox.take(since, until) if serve and not late else None
                 if job is None:
-                    if done():
-                        return True
-                    if self._ended or late:
-                        return False
+                    if until is not None or self._ended or late:
+                        return until is not None
                     if self._leader == me:
                         raise WrongThread(
                             "a blocking call from inside the connection's own input and output would never end"
@@ -161,7 +171,7 @@ class Hub:
                         continue
                     self._leader = me
             if job is not None:
-                job()
+                self._mailbox.run(job)
             else:
                 self._lead(left)
 
@@ -176,17 +186,11 @@ class Hub:
     def do_job(self) -> bool:
         """Do one job, if there is one that this thread may do; tell whether there was."""
         with self._changed:
-            job = self._take_job(get_ident())
+            job = self._mailbox.take()
         if job is None:
             return False
-        job()
+        self._mailbox.run(job)
         return True
-
-    def _take_job(self, me: int) -> Job | None:
-        # A resident connection's jobs are for workers alone, who see to it that not too many are under way at once.
-        if self._jobs and (me in self._servants or not (self._servants or self._leadership is None)):
-            return self._jobs.popleft()
-        return None
 
     def _sleep(self, left: float | None) -> None:
         self._sleepers += 1
