@@ -16,7 +16,7 @@ from txrpyc.core.identity import Identity, read_identity
 from txrpyc.core.objects import BorrowedTable, LentTable
 from txrpyc.errors import EncodingError, ProtocolError
 
-__all__ = ["Boxer", "ProxyMaker", "Unmade"]
+__all__ = ["Boxer", "ProxyMaker", "Unmade", "read_release"]
 
 _HEAD = {
     label: b"\x11" + bytes((0x50 + label,)) for label in (LABEL_VALUE, LABEL_TUPLE, LABEL_LOCAL_REF, LABEL_REMOTE_REF)
@@ -159,3 +159,21 @@ class Boxer:
         if type(value) is tuple:
             return tuple([self.settle(item) for item in value])
         return value
+
+
+def read_release(package: Any) -> tuple[Identity, int]:
+    """Give the identity and the count of a release (DEL), from its boxed arguments.
+
+    Raises:
+        ProtocolError: they are something else.
+    """
+    try:
+        label, content = package
+        parts = [item[1] for item in content] if label == LABEL_TUPLE else list(content)
+        identity = read_identity(parts[0])
+        count = parts[1] if len(parts) > 1 else 1
+    except (TypeError, ValueError, IndexError) as error:
+        raise ProtocolError("a release that is not a reference and a count") from error
+    if type(count) is not int or count < 1:
+        raise ProtocolError(f"a release of {count!r:.40} references")
+    return identity, count

@@ -24,14 +24,14 @@ from collections.abc import Callable
 from typing import Any
 
 from txrpyc.core import vinegar
-from txrpyc.core.boxing import Boxer, ProxyMaker, Unmade
+from txrpyc.core.boxing import Boxer, ProxyMaker, Unmade, read_release
 from txrpyc.core.brine import dump
 from txrpyc.core.config import Rules
 from txrpyc.core.consts import DEL, EXCEPTION, INSPECT, LABEL_LOCAL_REF, LABEL_TUPLE, LABEL_VALUE, REPLY, REQUEST
 from txrpyc.core.envelope import Dialect, open_envelope, seal, translate
 from txrpyc.core.events import BadRequest, Event, Failure, OtherDialect, Reply, Request
 from txrpyc.core.frame import FrameDecoder, encode_frame
-from txrpyc.core.identity import Identity, class_of, read_identity
+from txrpyc.core.identity import Identity, class_of
 from txrpyc.core.objects import BorrowedTable, LentTable
 from txrpyc.errors import EncodingError, ProtocolError, TxRPyCError, UnknownReference
 from txrpyc.version import RPYC_5_VERSION, RPYC_VERSION
@@ -198,7 +198,7 @@ class Session:
                 raise ProtocolError("a request that is not a pair of verb and arguments")
             verb, package = body
             if verb == DEL:
-                self._release(package)
+                self.lent.give_back(*read_release(package))
                 self._frames.append(self.encode_reply(sequence, None))
                 return None
             arguments = self._boxer.decode(package, unmade)
@@ -236,19 +236,6 @@ class Session:
             return Reply(sequence, value)
         self._held_answers.append(_Held(lambda: Reply(sequence, self._boxer.settle(value)), self._inspect(unmade)))
         return None
-
-    def _release(self, package: Any) -> None:
-        """Do a DEL: its arguments are our object and, from rpyc 4 on, the count."""
-        try:
-            label, content = package
-            parts = [item[1] for item in content] if label == LABEL_TUPLE else list(content)
-            identity = read_identity(parts[0])
-            count = parts[1] if len(parts) > 1 else 1
-        except (TypeError, ValueError, IndexError) as error:
-            raise ProtocolError("a release that is not a reference and a count") from error
-        if type(count) is not int or count < 1:
-            raise ProtocolError(f"a release of {count!r:.40} references")
-        self.lent.give_back(identity, count)
 
     # Messages that wait for classes.
 
