@@ -16,6 +16,9 @@ from txrpyc.errors import AsyncResultTimeout, ConnectionLost, PingError
 
 __all__ = ["Connection"]
 
+_POLLED_AT_ONCE = 1000
+"""How much `poll_all` serves at most when it was given no time: a peer that never pauses must not keep it for ever."""
+
 _CLOSE_GRACE = 2.0
 """Seconds that `close` waits for the peer to take note."""
 
@@ -161,17 +164,17 @@ class Connection(Line):
         return self.serve(timeout)
 
     def poll_all(self, timeout: float = 0) -> bool:
-        """Serve all that comes within so many seconds, and all that is there already; tell whether anything was."""
+        """Serve all that comes within so many seconds, and what is there already; tell whether anything was."""
         deadline = monotonic() + timeout
-        served = False
+        served = 0
         try:
             while self.serve(max(0.0, deadline - monotonic())):
-                served = True
-                if timeout and monotonic() >= deadline:
+                served += 1
+                if monotonic() >= deadline and (timeout or served >= _POLLED_AT_ONCE):
                     break
         except ConnectionLost:
             pass
-        return served
+        return served > 0
 
     def serve_all(self) -> None:
         """Serve the peer's requests until the connection is closed, by either side."""
@@ -185,7 +188,7 @@ class Connection(Line):
 
     def close(self) -> None:
         """Close the connection, and wait until it is closed: the peer is told, and gets two seconds. Does nothing the
-            second time.
+        second time.
 
         What still waits for an answer fails with `ConnectionLost`. `on_disconnect` of this side's service has been
         called, unless it is still at it.
