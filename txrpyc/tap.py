@@ -206,7 +206,10 @@ def _load(name: str) -> Any:
 
 
 def _serves(value: Any) -> bool:
-    return hasattr(value, "on_connect") and hasattr(value, "on_disconnect")
+    try:
+        return hasattr(value, "on_connect") and hasattr(value, "on_disconnect")
+    except Exception:
+        return False  # whatever it is, it raises more than AttributeError when asked
 
 
 def _gives_everything(offered: type) -> bool:

@@ -24,6 +24,10 @@ class Asking(Protocol):
     def may_unpickle(self) -> bool:
         """Whether this side's rules allow that a peer's pickle is read."""
 
+    @property
+    def may_wait(self) -> bool:
+        """Whether this thread may wait here and now: it runs no reactor."""
+
     def borrowed_count(self, identity: Identity) -> int:
         """Give how often the peer sent an object."""
 

@@ -62,6 +62,7 @@ class AsyncResult:
         self._callbacks: list[Callable[[AsyncResult], Any]] = []
         self._cancel_timer: Callable[[], None] | None = None
         self._ending = Lock()
+        self._uncalled = False
         answer.addCallbacks(self._succeeded, self._failed)
 
     def __repr__(self) -> str:
@@ -85,19 +86,28 @@ class AsyncResult:
         if timer is not None:
             timer()
         if callbacks:
+            self._uncalled = True
             self._connection.hub.post(partial(self._call_all, callbacks))
         else:
             self._connection.hub.notify()
 
     def _call_all(self, callbacks: list[Callable[[AsyncResult], Any]]) -> None:
+        self._uncalled = False
         for function in callbacks:
             self._call(function)
 
     def _call(self, function: Callable[[AsyncResult], Any]) -> None:
         try:
             function(self)
-        except Exception:
+        except KeyboardInterrupt:
+            raise  # not the callback's: somebody wants the program to end
+        except BaseException:
             self._log.failure("a callback of an AsyncResult failed")
+
+    def _see_to_callbacks(self) -> None:
+        """Have the callbacks called before the end is reported, unless a thread is there for that."""
+        if self._uncalled and self._connection.may_wait:
+            self._connection.hub.wait(lambda: True)
 
     def _expire_if_due(self) -> None:
         deadline = self._deadline
@@ -131,7 +141,7 @@ class AsyncResult:
                 self._expire_if_due()
                 if hub.ended and self._taken():
                     self._end(_State.ERROR, ConnectionLost("the connection is gone"))
-                hub.wait(lambda: True)  # does the callbacks
+        self._see_to_callbacks()
         if self._state is _State.EXPIRED:
             raise AsyncResultTimeout("result expired")
 
@@ -172,6 +182,7 @@ class AsyncResult:
         self._expire_if_due()
         if self._state is _State.PENDING and not in_reactor_thread():
             self._connection.poll_all()
+        self._see_to_callbacks()
         return self._state in (_State.READY, _State.ERROR)
 
     @property
@@ -183,6 +194,7 @@ class AsyncResult:
     def expired(self) -> bool:
         """Whether the result did not arrive in its time."""
         self._expire_if_due()
+        self._see_to_callbacks()
         return self._state is _State.EXPIRED
 
     @property

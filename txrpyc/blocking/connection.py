@@ -10,7 +10,7 @@ from txrpyc.blocking.async_result import AsyncResult
 from txrpyc.blocking.line import Line
 from txrpyc.blocking.live_config import LiveConfig
 from txrpyc.blocking.mailbox import check_stack
-from txrpyc.blocking.reactor_thread import in_reactor_thread, refuse_reactor_thread
+from txrpyc.blocking.reactor_thread import refuse_reactor_thread
 from txrpyc.core.consts import Verb
 from txrpyc.errors import AsyncResultTimeout, ConnectionLost, PingError
 
@@ -115,21 +115,20 @@ class Connection(Line):
         """
         answer = self.protocol.new_answer()
         result = AsyncResult(self, answer)
-        self.protocol.send(answer, handler, args)
         if timeout is not None:
             result.set_expiry(timeout)
+        self.protocol.send(answer, handler, args)
         if self.protocol.outflow.handed_over:
-            self._push_out()
+            self._push_out(timeout)
         return result
 
-    def _push_out(self) -> None:
+    def _push_out(self, timeout: float | None) -> None:
         """Wait until the socket has taken what was sent: nobody else may run the reactor for some time."""
-        if in_reactor_thread() or self.hub.leading:
+        if not self.may_wait:
             return
-        timeout = self.config.rules.sync_request_timeout
-        deadline = None if timeout is None else monotonic() + timeout
+        limits = [limit for limit in (timeout, self.config.rules.sync_request_timeout) if limit is not None]
         outflow = self.protocol.outflow
-        self.hub.wait(lambda: not outflow.handed_over, deadline, serve=False)
+        self.hub.wait(lambda: not outflow.handed_over, monotonic() + min(limits) if limits else None, serve=False)
 
     # Serving.
 

@@ -75,8 +75,8 @@ class timed:
         self.timeout = timeout
 
     def __call__(self, *args: Any, **kwargs: Any) -> AsyncResult:
-        result = self.proxy(*args, **kwargs)
-        result.set_expiry(self.timeout)
+        arguments = (args, tuple(kwargs.items()))
+        result: AsyncResult = asyncreq(self.proxy.proxy, Verb.CALL, *arguments, timeout=self.timeout)
         return result
 
     def __repr__(self) -> str:

@@ -56,6 +56,7 @@ class Hub:
         # Re-entrant, for destructors that call the peer: they may run while this very thread holds it.
         self._changed = threading.Condition(threading.RLock())
         self._leader: int | None = None
+        self._in_step = False
         self._sleepers = 0
         # A resident connection's jobs are for workers alone, who see to it that not too many are under way at once.
         self._mailbox = Mailbox(open_to_all=leadership is not None)
@@ -148,6 +149,13 @@ class Hub:
             WrongThread: this thread is in the middle of leading: the call came from a log observer or a destructor,
                 say.
         """
+        try:
+            return self._wait(done, deadline, serve, since)
+        except BaseException:
+            self._resign()
+            raise
+
+    def _wait(self, done: Callable[[], bool], deadline: float | None, serve: bool, since: int) -> bool:
         me = get_ident()
         until: int | None = None
         while True:
@@ -181,7 +189,11 @@ class Hub:
             if self._ended or self._leadership is None or self._leader is not None:
                 return
             self._leader = get_ident()
-        self._lead(0)
+        try:
+            self._lead(0)
+        except BaseException:
+            self._resign()
+            raise
 
     def do_job(self) -> bool:
         """Do one job, if there is one that this thread may do; tell whether there was."""
@@ -202,14 +214,21 @@ class Hub:
     def _lead(self, left: float | None) -> None:
         assert self._leadership is not None
         try:
+            self._in_step = True
             self._leadership.step(left)
         finally:
-            with self._changed:
-                self._leader = None
-                if self._sleepers:
-                    self._changed.notify_all()
+            # First of all, and without a call: a KeyboardInterrupt may come with any.
+            self._in_step = False
+            self._leader = None
+            self.notify()
             if self._ended:
                 self._dispose()
+
+    def _resign(self) -> None:
+        """Give the lead back, if an interrupt came between taking it and making the step."""
+        if self._leader == get_ident() and not self._in_step:
+            self._leader = None
+            self.notify()
 
     def _dispose(self) -> None:
         with self._changed:

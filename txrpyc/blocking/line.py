@@ -17,6 +17,7 @@ from txrpyc.blocking.hub import Hub
 from txrpyc.blocking.live_config import LiveConfig
 from txrpyc.blocking.netref_maker import NetrefMaker
 from txrpyc.blocking.private_reactor import PrivateReactor
+from txrpyc.blocking.reactor_thread import in_reactor_thread
 from txrpyc.blocking.served import Serving
 from txrpyc.blocking.timer import call_later
 from txrpyc.core.config import Rules
@@ -120,6 +121,13 @@ class Line:
     def may_unpickle(self) -> bool:
         """Whether the rules of this side allow that a pickle of the peer's is read."""
         return self.config.rules.allow_pickle
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether this thread may wait here and now: it is in no step of this line's reactor, nor in a running
+        reactor's.
+        """
+        return not (self.hub.leading or in_reactor_thread())
 
     def forget(self, sequence: int) -> bool:
         """Give up waiting for an answer; tell whether it was still waited for."""

@@ -32,4 +32,5 @@ def find_local(name: str) -> Any:
     module, _, attribute = name.rpartition(".")
     # vars(), not getattr(): the name is the peer's, and a module's own __getattr__ is code.
     found = vars(sys.modules[module]).get(attribute) if module in sys.modules else None
-    return found if isinstance(found, type) else None
+    # By its type: a program's name may hold a netref, which would be asked for its class.
+    return found if issubclass(type(found), type) else None

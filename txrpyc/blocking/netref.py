@@ -40,9 +40,11 @@ def syncreq(netref: Any, verb: int, *arguments: Any) -> Any:
     return connection_of(netref).sync_request(verb, netref, *arguments)
 
 
-def asyncreq(netref: Any, verb: int, *arguments: Any) -> Any:
-    """Ask the peer of a netref to do something to its object; give the `AsyncResult`."""
-    return connection_of(netref).async_request(verb, netref, *arguments)
+def asyncreq(netref: Any, verb: int, *arguments: Any, timeout: float | None = None) -> Any:
+    """Ask the peer of a netref to do something to its object; give the `AsyncResult`, which expires after so many
+    seconds.
+    """
+    return connection_of(netref).async_request(verb, netref, *arguments, timeout=timeout)
 
 
 class KnownMethods(Protocol):
@@ -100,7 +102,9 @@ class BaseNetref(metaclass=NetrefMetaclass):
             raise AttributeError(name)
         if name == "__class__":
             known = type.__getattribute__(type(self), "_local_class")
-            return known if known is not None else syncreq(self, Verb.GETATTR, name)
+            if known is None and connection_of(self).may_wait:
+                return syncreq(self, Verb.GETATTR, name)
+            return known if known is not None else type(self)
         return object.__getattribute__(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -169,4 +173,4 @@ class BaseNetref(metaclass=NetrefMetaclass):
                 return bool(theirs[2])
             return bool(syncreq(self, Verb.INSTANCECHECK, theirs))
         local = find_local(name)
-        return isinstance(local, type) and isinstance(other, local)
+        return local is not None and isinstance(other, local)

@@ -10,6 +10,7 @@ from math import ceil
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 _POLLS = hasattr(select, "poll")
@@ -25,6 +26,7 @@ class _Unregistered(_Reactor):
     """A reactor that does not take the thread which starts it for the application's reactor thread."""
 
     _registerAsIOThread = False
+    _log = Logger()
 
     def turn(self, timeout: float | None) -> None:
         """Do an iteration: what is due, then wait at most so many seconds and handle what comes.
@@ -45,8 +47,27 @@ class _Unregistered(_Reactor):
         # poll() takes whole milliseconds: rounded down, it would spin through the last one.
         for descriptor, event in self._poller.poll(None if timeout is None else ceil(timeout * 1000)):
             selectable = self._selectables.get(descriptor)
-            if selectable is not None:
+            if selectable is None:
+                continue
+            if event == select.POLLIN:
+                self._read(selectable)
+            else:
                 self._doReadOrWrite(selectable, descriptor, event)  # type: ignore[no-untyped-call]
+
+    def _read(self, selectable: Any) -> None:
+        """Let a descriptor read. What is no Exception, a KeyboardInterrupt above all, is not kept from the caller, as
+        a reactor's own loop would; but the descriptor is closed, for what it read may be lost.
+        """
+        try:
+            why = selectable.doRead()
+        except Exception as error:
+            self._log.failure("reading from {what} failed", what=selectable)
+            why = error
+        except BaseException as error:
+            self._disconnectSelectable(selectable, error, True)  # type: ignore[no-untyped-call]
+            raise
+        if why:
+            self._disconnectSelectable(selectable, why, True)  # type: ignore[no-untyped-call]
 
 
 class PrivateReactor:

@@ -54,7 +54,7 @@ class BgServingThread:
         try:
             hub.interrupt()
             hub.wait(lambda: self._stopped)
-        except Exception:
+        except BaseException:
             self._log.failure("serving {conn} in the background failed", conn=self._conn)
         finally:
             hub.dismiss()

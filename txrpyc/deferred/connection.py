@@ -146,7 +146,7 @@ class Connection:
         """
         if type(value) is RemoteObject:
             return value._identity, value._connection is self
-        if isinstance(value, (RemotePath, Deferred, CoroutineType)):
+        if issubclass(type(value), (RemotePath, Deferred, CoroutineType)):  # by its type: its __class__ may raise
             raise EncodingError(f"{value!r} cannot be sent: await it, and send what it gives")
         return None
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
+from types import CoroutineType
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
@@ -42,9 +42,10 @@ def _as_deferred(function: Callable[..., Any], *args: Any) -> Deferred[Any]:
 
 
 def _awaited(value: Any) -> Any:
-    if isinstance(value, RemotePath):
+    # By its type: a service may return anything, also what raises when asked for its __class__.
+    if type(value) is RemotePath:
         return resolve(value)
-    return Deferred.fromCoroutine(value) if inspect.iscoroutine(value) else value
+    return Deferred.fromCoroutine(value) if issubclass(type(value), CoroutineType) else value
 
 
 _PASSED_ON = frozenset([Verb.REPR, Verb.STR, Verb.HASH, Verb.DIR, Verb.BUFFITER, Verb.CTXEXIT])
@@ -94,10 +95,10 @@ class Serving:
         """Carry out a request, and answer when its result is there."""
         try:
             value = _awaited(self._carry_out(verb, arguments))
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             self._refuse(error, sequence)
             return
-        if isinstance(value, Deferred):
+        if issubclass(type(value), Deferred):
             value.addCallbacks(self._answer, self._refuse_failure, callbackArgs=(sequence,), errbackArgs=(sequence,))
         else:
             self._answer(value, sequence)
@@ -149,7 +150,10 @@ class Serving:
         self._refuse(failure.value, sequence)
 
     def _refuse(self, error: BaseException, sequence: int) -> None:
-        if isinstance(error, SystemExit) and self._host.rules.propagate_SystemExit_locally:
+        rules = self._host.rules
+        if isinstance(error, SystemExit) and rules.propagate_SystemExit_locally:
+            raise error
+        if isinstance(error, KeyboardInterrupt) and rules.propagate_KeyboardInterrupt_locally:
             raise error
         self._log.debug("a served call raised {error}", error=type(error).__name__)
         self._connection.protocol.answer_error(sequence, error)
