@@ -169,6 +169,15 @@ class RemoteCall(Answer, _Usable):
     inner: Deferred[Any] | None = None
     _entered: Any = None
 
+    def deliver(self, value: Any) -> None:
+        """Fire; fail if the value, an object of our own that came back, raises when a Deferred asks for its class."""
+        try:
+            isinstance(value, Deferred)
+        except Exception as error:
+            self.errback(Failure(error))
+        else:
+            self.callback(value)
+
     def deliver_error(self, error: BaseException) -> None:
         """Fail; with StopAsyncIteration for StopIteration, which cannot be raised into a coroutine."""
         if isinstance(error, StopIteration):
