@@ -5,14 +5,13 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
-from txrpyc.core.config import FACTS, Rules
+from txrpyc.core.config import FACTS, KEYS, Rules
 
 __all__ = ["DEFAULT_CONFIG", "LiveConfig"]
 
-_RULES = frozenset(field.name for field in fields(Rules))
 _FACTS: dict[str, Any] = {
     "connid": None,
     "credentials": None,
@@ -53,15 +52,15 @@ class LiveConfig(MutableMapping[str, Any]):
             self["connid"] = f"conn{next(_connection_numbers)}"
 
     def _rebuild(self) -> None:
-        self.rules = Rules().changed(**{key: self._settings[key] for key in _RULES if key in self._settings})
+        self.rules = Rules().changed(**{key: self._settings[key] for key in KEYS if key in self._settings})
         self.on_change(self.rules)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """Set several settings, all of them or, if one has a wrong value, none."""
         changes = dict(*args, **kwargs)
-        unknown = sorted(str(key) for key in changes if key not in _RULES | FACTS and key not in self._settings)
+        unknown = sorted(str(key) for key in changes if key not in KEYS | FACTS and key not in self._settings)
         if unknown:
-            known = ", ".join(sorted(_RULES | FACTS))
+            known = ", ".join(sorted(KEYS | FACTS))
             warnings.warn(f"unknown configuration {', '.join(unknown)}; known are {known}", stacklevel=3)
         before = self._settings
         self._settings = {**before, **changes}

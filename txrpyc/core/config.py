@@ -12,7 +12,7 @@ from typing import Any, Final
 from txrpyc.core.frame import DEFAULT_LIMIT
 from txrpyc.errors import ConfigurationError
 
-__all__ = ["FACTS", "SAFE_ATTRS", "Rules", "make_rules"]
+__all__ = ["FACTS", "KEYS", "SAFE_ATTRS", "Rules", "make_rules"]
 
 _ARITHMETIC = [
     "add",
@@ -144,14 +144,15 @@ class Rules:
         return replace(self, **settings)
 
 
-_KEYS: Final = frozenset(field.name for field in fields(Rules))
+KEYS: Final = frozenset(field.name for field in fields(Rules))
+"""The names of all rules."""
 
 
 def _check(settings: dict[str, Any]) -> None:
-    unknown = sorted(set(settings) - _KEYS)
+    unknown = sorted(set(settings) - KEYS)
     if unknown:
         raise ConfigurationError(
-            f"unknown configuration {', '.join(map(repr, unknown))}; known are {', '.join(sorted(_KEYS))}"
+            f"unknown configuration {', '.join(map(repr, unknown))}; known are {', '.join(sorted(KEYS))}"
         )
     if settings.get("compression", "auto") not in ("auto", "always", "never"):
         raise ConfigurationError(f"compression is 'auto', 'always' or 'never', not {settings['compression']!r}")
