@@ -36,6 +36,7 @@ FLOORS = {
     # 2, session: records and rules; bytes in, events out
     "txrpyc.core.access": 2,
     "txrpyc.core.boxing": 2,
+    "txrpyc.core.unboxing": 2,
     "txrpyc.core.identity": 2,
     "txrpyc.core.inspection": 2,
     "txrpyc.core.objects": 2,

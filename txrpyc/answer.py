@@ -1,14 +1,27 @@
-"""The Deferred of one request."""
+"""What an answer is delivered to."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-__all__ = ["Answer"]
+__all__ = ["Answer", "Receiver"]
+
+
+class Receiver(Protocol):
+    """Waits for the answer to one request. Exactly one of its methods is called, once."""
+
+    sequence: int | None
+    """The number of the request; None until it is sent."""
+
+    def deliver(self, value: Any) -> None:
+        """Take the result."""
+
+    def deliver_error(self, error: BaseException) -> None:
+        """Take the exception that the request led to."""
 
 
 class Answer(Deferred[Any]):

@@ -7,6 +7,7 @@ RPyC already catch::
     |-- ProtocolError (ValueError)            the peer broke the protocol: the connection ends
     |   `-- LimitExceeded                     ... by sending more than we allow
     |-- EncodingError (ValueError)            a local value cannot be sent: that one call fails
+    |-- NotBrinable (TypeError)               a value is of a type that only travels by reference
     |-- UnknownReference (KeyError)           a peer named an object that we do not lend: one call fails
     |-- ConnectionLost (EOFError)             the connection is gone: every waiter gets this
     |-- AsyncResultTimeout (TimeoutError)     a result did not come in time: that one call fails
@@ -26,6 +27,7 @@ __all__ = [
     "ConnectionLost",
     "EncodingError",
     "LimitExceeded",
+    "NotBrinable",
     "PingError",
     "ProtocolError",
     "TxRPyCError",
@@ -48,6 +50,10 @@ class LimitExceeded(ProtocolError):
 
 class EncodingError(TxRPyCError, ValueError):
     """A local value cannot be put on the wire. Only the call that carried it fails."""
+
+
+class NotBrinable(TxRPyCError, TypeError):
+    """The value, or one inside it, is not of a type that brine carries: send a reference."""
 
 
 class UnknownReference(TxRPyCError, KeyError):

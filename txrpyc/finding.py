@@ -48,6 +48,7 @@ class Finding:
     Attributes:
         redial: makes another connection to the same peer for this very protocol; None if that is not possible.
         patience: a timer, if this side was connected to; None if it speaks first.
+        holding: whether what is to be sent is held until the peer has spoken; while it is, `see` shall be called.
         redialing: whether there is no transport, because another is being made.
     """
 
@@ -61,6 +62,7 @@ class Finding:
         self.redial: Callable[[], None] | None = None
         self.patience: Timer | None = None
         self.redialing = False
+        self.holding = False
         self._session = session
         self._outflow = outflow
         self._in_reactor = in_reactor
@@ -83,13 +85,12 @@ class Finding:
             self._outflow.attach(transport)
         else:
             self._held = transport
+            self.holding = True
             self._stop_waiting = self.patience(PATIENCE, self._go_on)
         return True
 
     def see(self, data: bytes) -> None:
-        """Look at what came, before the session does."""
-        if self._held is None:
-            return
+        """Look at what came, before the session does; while `holding`."""
         self._seen += data[: _FIRST + 1 - len(self._seen)]
         if len(self._seen) > _FIRST:
             if self._seen[_FIRST] == _OLDER and not self._seen[_FLAG]:
@@ -132,6 +133,7 @@ class Finding:
 
     def _go_on(self) -> None:
         transport, self._held = self._held, None
+        self.holding = False
         stop, self._stop_waiting = self._stop_waiting, None
         if transport is not None:
             self._outflow.attach(transport)

@@ -15,11 +15,12 @@ may write.
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Sequence
+from socket import socket
+from typing import Any, Final
 
 from twisted.internet import tcp
 from twisted.internet.interfaces import IPullProducer, ITransport
@@ -27,8 +28,16 @@ from zope.interface import implementer
 
 __all__ = ["Outflow"]
 
-_PIECE = 1 << 20
+_PIECE: Final = 1 << 20
 """Bytes that are handed to the transport at once, and joined for one direct write."""
+
+_LONG: Final = 1 << 16
+"""Bytes from which on a piece is not copied to be joined with others."""
+
+_Piece = bytes | memoryview
+
+_FULL: Final = frozenset([errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR, errno.ENOBUFS])
+"""What a socket says that takes nothing now."""
 
 
 @implementer(IPullProducer)
@@ -46,10 +55,10 @@ class Outflow:
     def __init__(self, in_reactor: Callable[[Callable[[], None]], None], threaded: bool) -> None:
         self._in_reactor = in_reactor
         self._threaded = threaded
-        self._frames: deque[bytes | memoryview] = deque()
+        self._frames: deque[_Piece] = deque()
         self._lock = threading.Lock()
         self._transport: Any = None
-        self._direct: Callable[[Any], Any] | None = None
+        self._socket: socket | None = None
         self.handed_over = False
         self._lost = False
 
@@ -61,12 +70,12 @@ class Outflow:
         self.handed_over = False
         # By class, not by attribute: a TLS wrapper forwards unknown attributes to the socket below it.
         plain = isinstance(transport, tcp.Connection) and not getattr(transport, "TLS", False)
-        self._direct = transport.writeSomeData if plain else None  # type: ignore[attr-defined]
+        self._socket = getattr(transport, "socket", None) if plain else None  # None: lost already
         self.flush()
 
     def detach(self) -> None:
         """Forget the transport and what was not sent; collect until the next `attach`."""
-        self._transport = None
+        self._transport = self._socket = None
         self.handed_over = False
         self._frames.clear()
 
@@ -75,24 +84,37 @@ class Outflow:
         self._lost = True
         self._frames.clear()
 
-    @contextmanager
-    def corked(self) -> Iterator[None]:
-        """Collect what is written inside, by any thread, and send it at the end."""
-        mine = self._lock.acquire(blocking=False)
-        try:
-            yield
-        finally:
-            if mine:
-                self._lock.release()
+    def cork(self) -> bool:
+        """Collect what is written, by any thread, until `uncork` is called with what this gives."""
+        return self._lock.acquire(blocking=False)
+
+    def uncork(self, corked: bool) -> None:
+        """Send what has collected."""
+        if corked:
+            self._lock.release()
+        if self._frames:
             self.flush()
 
     # For everybody.
 
-    def write(self, frames: Iterable[bytes]) -> None:
+    def write(self, frames: list[bytes]) -> None:
         """Send frames behind all others. Any thread may call, also inside a garbage collection; never waits."""
-        if not self._lost:
+        if self._lost or not frames:
+            return
+        if len(frames) == 1 and self._socket is not None and not self._frames and self._lock.acquire(blocking=False):
+            # The commonest: nothing is before it. Looked at again, now that nobody else can send.
+            try:
+                if self._frames or self.handed_over:
+                    self._frames.append(frames[0])
+                else:
+                    self._send_pieces(frames)
+            finally:
+                self._lock.release()
+            if not self._frames:
+                return
+        else:
             self._frames.extend(frames)
-            self.flush()
+        self.flush()
 
     def flush(self) -> None:
         """Send what has collected, as far as that is this thread's to do."""
@@ -106,39 +128,54 @@ class Outflow:
                 self._lock.release()
 
     def _send(self) -> None:
-        if self._direct is None:
+        if self._socket is None:
             self._hand_over(self._write_all)
             return
-        while self._frames:
-            data = self._next_piece()
-            sent = self._write_some(data)
-            if sent < 0:
-                self.lose()
-            elif sent < len(data):
-                self._frames.appendleft(memoryview(data)[sent:])
-                if sent == 0:
-                    self._hand_over(self._drain)
-                    return
+        while self._frames and not self.handed_over:
+            self._send_pieces(self._next_pieces())
 
-    def _write_some(self, data: bytes | memoryview) -> int:
-        """Give how many bytes the socket took; -1 if it is broken, which the reader will learn by itself."""
-        assert self._direct is not None
+    def _send_pieces(self, pieces: Sequence[_Piece]) -> None:
+        """Give pieces to the socket; leave what it does not take to the transport."""
+        assert self._socket is not None
         try:
-            sent = self._direct(data)
-        except (OSError, AttributeError):
-            # The reactor's thread closed the socket this very moment.
-            return -1
-        return sent if isinstance(sent, int) else -1
+            sent = self._socket.send(pieces[0]) if len(pieces) == 1 else self._socket.sendmsg(pieces)
+        except OSError as error:
+            if error.errno not in _FULL:
+                # Broken, which the reader will learn by itself; or closed by the reactor's thread this very moment.
+                self.lose()
+                return
+            sent = 0
+        if sent == len(pieces[0]) and len(pieces) == 1:
+            return
+        rest: list[_Piece] = []
+        for piece in pieces:
+            if sent < len(piece):
+                rest.append(memoryview(piece)[sent:] if sent else piece)
+            sent = max(0, sent - len(piece))
+        if rest:
+            self._frames.extendleft(reversed(rest))
+            self._hand_over(self._drain)
 
-    def _next_piece(self) -> bytes | memoryview:
-        first = self._frames.popleft()
-        if not self._frames or len(first) >= _PIECE:
-            return first
-        pieces, size = [first], len(first)
-        while self._frames and size + len(self._frames[0]) <= _PIECE:
+    def _next_pieces(self) -> list[_Piece]:
+        """Take pieces off the queue for one write: short ones, joined, and a long one behind them."""
+        short: list[_Piece] = []
+        size = 0
+        while self._frames and len(self._frames[0]) < _LONG and size + len(self._frames[0]) <= _PIECE:
             piece = self._frames.popleft()
-            pieces.append(piece)
+            short.append(piece)
             size += len(piece)
+        pieces: list[_Piece] = [b"".join(short)] if short else []
+        if self._frames and len(self._frames[0]) >= _LONG:
+            pieces.append(self._frames.popleft())
+        return pieces
+
+    def _next_piece(self) -> bytes:
+        """Take a piece off the queue for the transport, which keeps what it is given."""
+        pieces = self._next_pieces()
+        room = _PIECE - sum(map(len, pieces[:-1]))
+        if len(pieces[-1]) > room:
+            self._frames.appendleft(memoryview(pieces[-1])[room:])
+            pieces[-1] = memoryview(pieces[-1])[:room]
         return b"".join(pieces)
 
     def _hand_over(self, function: Callable[[], None]) -> None:
@@ -153,7 +190,7 @@ class Outflow:
     def _write_all(self) -> None:
         """Leave all to a transport that keeps its own queue: TLS, a process's pipes, a test's."""
         while self._frames and self._transport is not None:
-            self._transport.write(bytes(self._next_piece()))
+            self._transport.write(self._next_piece())
         self.handed_over = False
         if self._threaded:
             self.flush()
@@ -167,11 +204,7 @@ class Outflow:
     def resumeProducing(self) -> None:
         """Give the transport its next piece, or, if there is none, end the hand-over."""
         if self._frames:
-            piece = self._next_piece()
-            if len(piece) > _PIECE:
-                self._frames.appendleft(memoryview(piece)[_PIECE:])
-                piece = memoryview(piece)[:_PIECE]
-            self._transport.write(bytes(piece))
+            self._transport.write(self._next_piece())
             return
         self._transport.unregisterProducer()
         self.handed_over = False

@@ -10,7 +10,7 @@ Everything that waits ends exactly once: whoever takes a Deferred out of the tab
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionDone
@@ -19,12 +19,12 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txrpyc.answer import Answer
-from txrpyc.core.boxing import ProxyMaker
+from txrpyc.answer import Answer, Receiver
 from txrpyc.core.config import Rules
 from txrpyc.core.consts import Verb
+from txrpyc.core.frame import Compression
 from txrpyc.core.identity import offered_methods, read_identity
-from txrpyc.core.session import BadRequest, OtherDialect, Reply, Request, Session
+from txrpyc.core.session import BadRequest, Event, OtherDialect, Proxies, Reply, Request, Session
 from txrpyc.core.session import Failure as RemoteFailure
 from txrpyc.errors import ConnectionLost, EncodingError, ProtocolError, UnknownReference
 from txrpyc.finding import Finding
@@ -35,12 +35,16 @@ from txrpyc.peer import acknowledge_at_once, is_local, peer_name
 __all__ = ["RPyCProtocol"]
 
 
+_HERE: Final = frozenset([int(Verb.PING), int(Verb.CLOSE), int(Verb.INSPECT)])
+"""The verbs that are answered without the dispatcher."""
+
+
 class RPyCProtocol(Protocol):
     """One connection. See the module.
 
     Args:
         rules: the rules of this side.
-        maker: makes the proxies for the peer's objects.
+        maker: makes the proxies for the peer's objects, and knows them.
         dispatcher: carries out what the peer asks.
         in_reactor: runs a function soon in the thread of the transport's reactor; callable from any thread and
             inside garbage collections.
@@ -59,14 +63,14 @@ class RPyCProtocol(Protocol):
     def __init__(
         self,
         rules: Rules,
-        maker: ProxyMaker,
+        maker: Proxies,
         dispatcher: IDispatcher,
         in_reactor: Callable[[Callable[[], None]], None],
         *,
         threaded: bool,
         answer_class: type[Answer] = Answer,
     ) -> None:
-        self._waiting: dict[int, Answer] = {}
+        self._waiting: dict[int, Receiver] = {}
         self.session = Session(rules, maker, self._waiting.__contains__, self._schedule_releases)
         self.lost: ConnectionLost | None = None
         self.received = 0
@@ -74,6 +78,7 @@ class RPyCProtocol(Protocol):
         self.finding = Finding(self.session, self.outflow, in_reactor, self.end)
         self._maker = maker
         self._dispatcher = dispatcher
+        self._threaded = threaded
         self._in_reactor = in_reactor
         self._answer_class = answer_class
         self._on_lost: list[Deferred[ConnectionLost]] = []
@@ -100,22 +105,26 @@ class RPyCProtocol(Protocol):
             answer.errback(Failure())
         return answer
 
-    def send(self, answer: Answer, verb: int, arguments: tuple[Any, ...]) -> None:
-        """Ask the peer for something; the answer, made by `new_answer`, will fire. Any thread may call.
+    def send(self, receiver: Receiver, verb: int, arguments: tuple[Any, ...]) -> None:
+        """Ask the peer for something; the receiver, one that `new_answer` made or any other, will get the answer. Any
+        thread may call.
 
         Raises:
-            EncodingError: an argument cannot be sent. Nothing was, and the answer will not fire.
+            EncodingError: an argument cannot be sent. Nothing was, and the receiver will get nothing.
         """
         sequence, frame = self.session.encode_request(verb, arguments)
-        answer.sequence = sequence
-        self._waiting[sequence] = answer
+        receiver.sequence = sequence
+        self._waiting[sequence] = receiver
         owed = self.session.take_frames()
-        self._write([*owed, frame], owed)
+        if owed:
+            self._write_with(owed, owed + frame)
+        else:
+            self.outflow.write(frame)
         if self.lost is not None and self._waiting.pop(sequence, None) is not None:
             # Lost before, or while, it was registered: connectionLost may not have seen it.
-            answer.errback(Failure(self.gone()))
+            receiver.deliver_error(self.gone())
 
-    def forget(self, sequence: int) -> Answer | None:
+    def forget(self, sequence: int) -> Receiver | None:
         """Stop waiting for an answer; give it if it was still waited for. Any thread may call."""
         return self._waiting.pop(sequence, None)
 
@@ -145,23 +154,27 @@ class RPyCProtocol(Protocol):
         except EncodingError as error:
             self.answer_error(sequence, error)
         else:
-            owed = self.session.take_frames()
-            self._write([frame, *owed], owed)
+            self._write_answer(frame)
 
     def answer_error(self, sequence: int, error: BaseException) -> None:
         """Answer a request with an exception."""
-        frame = self.session.encode_failure(sequence, error)
-        owed = self.session.take_frames()
-        self._write([frame, *owed], owed)
+        self._write_answer(self.session.encode_failure(sequence, error))
 
     def release(self) -> None:
         """Give back to the peer what has died here."""
         if self.lost is None:
             owed = self.session.take_frames()
-            self._write(owed, owed)
+            self._write_with(owed, owed)
 
-    def _write(self, frames: list[bytes], owed: list[bytes]) -> None:
-        """Send frames. Some may be owed to the peer, releases among them, whose answers nobody waits for."""
+    def _write_answer(self, frame: list[bytes]) -> None:
+        owed = self.session.take_frames()
+        if owed:
+            self._write_with(owed, frame + owed)
+        else:
+            self.outflow.write(frame)
+
+    def _write_with(self, owed: list[bytes], frames: list[bytes]) -> None:
+        """Send frames. Some are owed to the peer, releases among them, whose answers nobody waits for."""
         self.outflow.write(frames)
         if owed:
             acknowledge_at_once(self.transport)
@@ -176,9 +189,8 @@ class RPyCProtocol(Protocol):
         """Begin, or go on with a peer that turned out to speak the other dialect."""
         assert self.transport is not None
         compression = self.session.rules.compression
-        self.session.compress = compression == "always" or (
-            compression == "auto" and not is_local(self.transport.getPeer())
-        )
+        if compression == "auto":
+            self.session.compression = Compression.NEVER if is_local(self.transport.getPeer()) else Compression.SAMPLED
         if ITCPTransport.providedBy(self.transport):
             try:
                 self.transport.setTcpNoDelay(True)
@@ -190,17 +202,23 @@ class RPyCProtocol(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes, and send at once all that they lead to."""
-        if self.finding.redialing or self._broken is not None:
+        finding = self.finding
+        if finding.redialing or self._broken is not None:
             return
-        with self.outflow.corked():
-            self.finding.see(data)
-            try:
-                for event in self.session.receive_data(data):
-                    self._handle(event)
-            except ProtocolError as error:
-                self._break(error)
-                return
-            self.outflow.write(self.session.take_frames())
+        if finding.holding:
+            finding.see(data)
+        try:
+            events = self.session.receive_data(data)
+            if self._threaded and len(events) == 1:
+                self._handle(events[0])
+                owed = self.session.take_frames()
+                if owed:
+                    self.outflow.write(owed)
+            else:
+                self._handle_all(events)
+        except ProtocolError as error:
+            self._break(error)
+            return
         if self._closing:
             # Behind the answers: TLS takes nothing more after this.
             assert self.transport is not None
@@ -223,7 +241,7 @@ class RPyCProtocol(Protocol):
                 _sequence, answer = self._waiting.popitem()
             except KeyError:
                 break
-            answer.errback(Failure(self.gone()))
+            answer.deliver_error(self.gone())
         listeners, self._on_lost = self._on_lost, []
         for listener in listeners:
             listener.callback(self.gone())
@@ -238,7 +256,17 @@ class RPyCProtocol(Protocol):
 
     # What came.
 
-    def _handle(self, event: Any) -> None:
+    def _handle_all(self, events: list[Event]) -> None:
+        """Handle what one read brought; everything that it leads to here and now is one write."""
+        corked = self.outflow.cork()
+        try:
+            for event in events:
+                self._handle(event)
+            self.outflow.write(self.session.take_frames())
+        finally:
+            self.outflow.uncork(corked)
+
+    def _handle(self, event: Event) -> None:
         self.received += 1
         if type(event) is Reply:
             answer = self._waiting.pop(event.sequence, None)
@@ -258,14 +286,15 @@ class RPyCProtocol(Protocol):
 
     def _asked(self, request: Request) -> None:
         """Answer at once what runs nobody's code, also while the dispatcher is busy; leave the rest to it."""
-        if request.verb == Verb.PING and len(request.arguments) == 1:
+        verb = request.verb
+        if verb not in _HERE:
+            self._dispatcher.request_received(request.sequence, verb, request.arguments)
+        elif verb == Verb.PING and len(request.arguments) == 1:
             self.answer(request.sequence, request.arguments[0])
-        elif request.verb == Verb.CLOSE:
+        elif verb == Verb.CLOSE:
             self.answer(request.sequence, None)
             self._closing = True
-        elif request.verb == Verb.INSPECT and len(request.arguments) == 1 and self._inspected(request):
-            pass
-        else:
+        elif not (verb == Verb.INSPECT and len(request.arguments) == 1 and self._inspected(request)):
             self._dispatcher.request_received(request.sequence, request.verb, request.arguments)
 
     def _inspected(self, request: Request) -> bool:

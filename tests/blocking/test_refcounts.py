@@ -169,6 +169,7 @@ class DeletingTests(BlockingTestCase):
         # The one place where bytes go from here to the socket.
         transport = self.conn.protocol.transport
         self.socket = transport.socket = _Noting(transport.socket, self.writes)
+        self.conn.protocol.outflow.attach(transport)
 
     def test_nothing_is_sent_by_deleting(self) -> None:
         """Deleting 100 netrefs sends nothing; the next call takes along what is to be given back."""

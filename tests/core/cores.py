@@ -8,6 +8,7 @@ from collections import Counter
 from typing import Any
 
 from txrpyc.core import brine
+from txrpyc.core.boxing import dump_identity
 from txrpyc.core.config import make_rules
 from txrpyc.core.consts import INSPECT, LABEL_TUPLE, REQUEST, Verb
 from txrpyc.core.envelope import Dialect, open_envelope, seal
@@ -36,8 +37,11 @@ class Maker:
         self.inspects = inspects
         self.methods: dict[tuple[str, int, bool], _Methods] = {}
 
-    def identity_of(self, value: object) -> tuple[Identity, bool] | None:
-        return (value.identity, value.maker is self) if type(value) is Proxy else None
+    def reference_of(self, value: object) -> bytes | None:
+        return dump_identity(value.identity) if type(value) is Proxy and value.maker is self else None
+
+    def identity_of(self, value: object) -> Identity | None:
+        return value.identity if type(value) is Proxy else None
 
     def must_inspect(self, identity: Identity) -> bool:
         return self.inspects and class_of(identity) not in self.methods
@@ -73,11 +77,11 @@ class Side:
         """Send a request and give its sequence number."""
         sequence, frame = self.session.encode_request(verb, arguments)
         self.awaited.add(sequence)
-        self.outbox.append(frame)
+        self.outbox += frame
         return sequence
 
     def answer(self, sequence: int, value: Any) -> None:
-        self.outbox.append(self.session.encode_reply(sequence, value))
+        self.outbox += self.session.encode_reply(sequence, value)
 
     def receive(self, data: bytes) -> None:
         for event in self.session.receive_data(data):

@@ -12,9 +12,10 @@ from tests.core.strange import STRANGE
 from tests.core.values import exactly
 from tests.vectors import specimens
 from txrpyc.core import brine
-from txrpyc.core.boxing import Boxer, Unmade
+from txrpyc.core.boxing import Boxer
 from txrpyc.core.identity import Identity, identify
 from txrpyc.core.objects import BorrowedTable, LentTable
+from txrpyc.core.unboxing import Unboxer, Unmade
 from txrpyc.errors import EncodingError, ProtocolError, UnknownReference
 
 VALUE, TUPLE, LOCAL, REMOTE = 1, 2, 3, 4
@@ -26,7 +27,8 @@ class BoxingCase(SynchronousTestCase):
         self.maker = Maker(inspects=False)
         self.lent = LentTable()
         self.borrowed = BorrowedTable(lambda: None)
-        self.boxer = Boxer(self.maker, self.lent, self.borrowed)
+        self.boxer = Boxer(self.maker, self.lent)
+        self.unboxer = Unboxer(self.maker, self.lent, self.borrowed)
 
     def encode(self, value: Any) -> Any:
         """Give what the other side would decode."""
@@ -36,7 +38,7 @@ class BoxingCase(SynchronousTestCase):
 
     def decode(self, package: Any) -> tuple[Any, list[Unmade]]:
         unmade: list[Unmade] = []
-        return self.boxer.decode(package, unmade), unmade
+        return self.unboxer.decode(brine.dump(package), 0, unmade), unmade
 
 
 class EncodeTests(BoxingCase):
@@ -138,7 +140,7 @@ class DecodeTests(BoxingCase):
         value, unmade = self.decode(boxed)
         self.assertEqual([hole.identity for hole in unmade], [THEIRS, THEIRS])
         self.maker.learn(THEIRS, (("method", None),))
-        one, (first, second) = self.boxer.settle(value)
+        one, (first, second) = self.unboxer.settle(value)
         self.assertEqual((one, first.methods), (1, (("method", None),)))
         self.assertIs(first, second)
         self.assertEqual(self.borrowed.count(THEIRS), 2)
@@ -151,7 +153,7 @@ class DecodeTests(BoxingCase):
         self.assertEqual(self.borrowed.take_released(), [(THEIRS, 2)])
         self.maker.inspects = True
         unmade: list[Unmade] = []
-        self.assertRaises(ProtocolError, self.boxer.decode, broken, unmade)
+        self.assertRaises(ProtocolError, self.unboxer.decode, brine.dump(broken), 0, unmade)
         for hole in unmade:
             self.borrowed.drop(hole.identity)
         self.assertEqual(self.borrowed.take_released(), [(THEIRS, 2)])

@@ -12,7 +12,7 @@ from tests.core.cores import payload_of
 from tests.core.values import brinable, changes, exactly, modest, prefixes
 from tests.vectors import BOTH, read_bytes, recorded
 from txrpyc.core import brine
-from txrpyc.core.envelope import Dialect, open_envelope, seal, translate
+from txrpyc.core.envelope import Dialect, heads_of, open_envelope, seal
 from txrpyc.errors import ProtocolError
 
 DIALECTS = {"6.0.2": Dialect.V6, "5.3.1": Dialect.V5}
@@ -37,16 +37,17 @@ class RecordedTests(SynchronousTestCase):
                 self.assertIs(dialect, DIALECTS[version])
                 self.assertEqual(seal(dialect, message, sequence, brine.dump(body)), payload)
 
-    def test_translate(self) -> None:
-        """A message says the same in the other dialect, and comes back unchanged."""
+    def test_other_dialect(self) -> None:
+        """A message says the same in the other dialect, where only the head differs."""
         for version in BOTH:
             for payload in vectors(version):
+                message = open_envelope(payload)[1]
+                head = heads_of(DIALECTS[version])[message]
+                self.assertEqual(payload[: len(head)], head)
                 for dialect in Dialect:
-                    other = translate(payload, dialect)
-                    opened = open_envelope(other)
+                    opened = open_envelope(heads_of(dialect)[message] + payload[len(head) :])
                     self.assertIs(opened[0], dialect)
                     self.assertEqual(exactly(opened[1:]), exactly(open_envelope(payload)[1:]))
-                    self.assertEqual(translate(other, DIALECTS[version]), payload)
 
     def test_prefixes(self) -> None:
         """A message that ends early is an error, as is an empty one."""
@@ -72,13 +73,10 @@ class EnvelopeTests(SynchronousTestCase):
     @modest
     @given(st.sampled_from(Dialect), st.sampled_from([1, 2, 3]), st.integers(), brinable)
     def test_round_trip(self, dialect: Dialect, message: int, sequence: int, body: Any) -> None:
-        """What is sealed opens to the same parts, in either dialect, translated or not."""
-        parts = message, sequence, body
-        payload = seal(dialect, message, sequence, brine.dump(body))
-        for shown in Dialect:
-            opened = open_envelope(translate(payload, shown))
-            self.assertIs(opened[0], shown)
-            self.assertEqual(exactly(opened[1:]), exactly(parts))
+        """What is sealed opens to the same parts, in either dialect."""
+        opened = open_envelope(seal(dialect, message, sequence, brine.dump(body)))
+        self.assertIs(opened[0], dialect)
+        self.assertEqual(exactly(opened[1:]), exactly((message, sequence, body)))
 
     def test_malformed(self) -> None:
         """Brine that is no message is a ProtocolError, in either dialect."""

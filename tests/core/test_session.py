@@ -44,7 +44,7 @@ class ExchangeTests(SynchronousTestCase):
         """An exception arrives as one, with the traceback of the other side."""
         sequence = self.one.ask(CALL)
         error = specimens.raised("KeyError('text')")
-        self.two.outbox.append(self.two.session.encode_failure(sequence, error))
+        self.two.outbox += self.two.session.encode_failure(sequence, error)
         self.pair.pump()
         (failure,) = self.one.take_events()
         self.assertEqual(failure.sequence, sequence)
@@ -162,7 +162,7 @@ class ExchangeTests(SynchronousTestCase):
             self.one.ask(CALL, name, value)
         failed = {self.two.ask(CALL): name for name in errors()}
         for sequence, name in failed.items():
-            self.one.outbox.append(self.one.session.encode_failure(sequence, errors()[name]))
+            self.one.outbox += self.one.session.encode_failure(sequence, errors()[name])
         self.pair.pump()
         events = self.two.take_events()
         names = [event.arguments[0] for event in events if type(event) is Request]
@@ -197,7 +197,7 @@ class UnsendableTests(SynchronousTestCase):
         """A failure too long for a frame arrives as a shorter one that names it."""
         sequence = self.one.ask(CALL)
         error = ValueError(bytes(50_000))
-        self.two.outbox.append(self.two.session.encode_failure(sequence, error))
+        self.two.outbox += self.two.session.encode_failure(sequence, error)
         self.pair.pump()
         (failure,) = self.one.take_events()
         self.assertIn("ValueError", str(failure.error))
@@ -212,7 +212,7 @@ class DialectTests(SynchronousTestCase):
             side.receive(request(0, (REMOTE, THEIRS), dialect=dialect) + frame(REQUEST, 1, 5, dialect))
             side.answer(0, None)
             side.ask(PING)
-            side.outbox.append(side.session.encode_failure(1, ValueError()))
+            side.outbox += side.session.encode_failure(1, ValueError())
             frames = [*side.outbox, *side.session.take_frames()]
             self.assertEqual([opened(data)[0] for data in frames], [dialect] * 4)
             version = opened(side.outbox[2])[3][2][-1][1]

@@ -14,7 +14,7 @@ from tests.core.values import changes, cuts, exactly, prefixes
 from tests.vectors import BOTH, read_bytes, recorded, specimens
 from txrpyc.core import brine
 from txrpyc.core.consts import DEL, Verb
-from txrpyc.core.frame import encode_frame
+from txrpyc.core.frame import Compression, encode_frame
 from txrpyc.core.identity import identify
 from txrpyc.core.session import Failure, Reply, Request
 from txrpyc.errors import ProtocolError
@@ -76,7 +76,7 @@ class EncodeTests(SynchronousTestCase):
             proxy = self.proxy(version, side)
             for vector, data in vectors(version, "replies"):
                 value = specimens.evaluate(vector["value"], proxy=proxy)
-                frame = side.session.encode_reply(vector["sequence"], value)
+                frame = b"".join(side.session.encode_reply(vector["sequence"], value))
                 self.assert_same(version, frame, data)
 
     def test_failures(self) -> None:
@@ -85,7 +85,7 @@ class EncodeTests(SynchronousTestCase):
             for vector, data in vectors(version, "failures"):
                 side = new_side(version, **vector["rules"])
                 error = specimens.raised(vector["error"])
-                frame = side.session.encode_failure(vector["sequence"], error)
+                frame = b"".join(side.session.encode_failure(vector["sequence"], error))
                 ours, theirs = brine_of(frame), brine_of(data)
                 if b"add_note" in data:
                     theirs = without_notes(theirs)
@@ -105,11 +105,11 @@ class EncodeTests(SynchronousTestCase):
                     self.assertEqual(brine_of(frame)[-1], brine_of(data)[-1])
 
     def test_uncompressed(self) -> None:
-        """With `compress` off, a long message goes as it is, and means the same."""
+        """Without compression, a long message goes as it is, and means the same."""
         for version in BOTH:
             side = new_side(version)
-            side.session.compress = False
-            frame = side.session.encode_reply(0, bytes(50_000))
+            side.session.compression = Compression.NEVER
+            frame = b"".join(side.session.encode_reply(0, bytes(50_000)))
             self.assertEqual((frame[4], len(frame) > 50_000), (0, True))
             side.receive(frame)
             self.assertEqual(side.take_events(), [Reply(0, bytes(50_000))])

@@ -1,10 +1,9 @@
-"""AsyncResult: RPyC's handle on a call that is under way, as an adapter over the protocol's Deferred."""
+"""AsyncResult: RPyC's handle on a call that is under way, as an adapter over the protocol, and to a Deferred."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from enum import Enum
-from functools import partial
 from threading import Lock
 from time import monotonic
 from typing import Any
@@ -38,6 +37,14 @@ class _State(Enum):
     EXPIRED = "expired"
 
 
+_PENDING = _State.PENDING
+
+_Callback = Callable[["AsyncResult"], Any]
+
+_callbacks_change = Lock()
+"""Held, for a moment, while callbacks are added or taken."""
+
+
 class AsyncResult:
     """The result of a call that was made with `async_`; it ends exactly once.
 
@@ -45,25 +52,40 @@ class AsyncResult:
     callbacks, whichever it was. Any thread may use it, except the thread of a running reactor for what waits
     (`wait`, `value`); that may await it.
 
+    The protocol delivers the answer to it as to a Deferred (`txrpyc.answer.Receiver`).
+
     Args:
-        connection: where the call is made.
-        answer: the Deferred of the call, which was not sent yet.
+        connection: where the call is made, which was not sent yet.
+
+    Attributes:
+        sequence: the number of the request; None until it is sent.
     """
+
+    __slots__ = (
+        "__weakref__",
+        "_callbacks",
+        "_cancel_timer",
+        "_connection",
+        "_content",
+        "_deadline",
+        "_since",
+        "_state",
+        "_uncalled",
+        "sequence",
+    )
 
     _log = Logger()
 
-    def __init__(self, connection: Asking, answer: Answer) -> None:
+    def __init__(self, connection: Asking) -> None:
         self._connection = connection
-        self._answer = answer
         self._since = connection.hub.posted
-        self._state = _State.PENDING
+        self._state = _PENDING
         self._content: Any = None
         self._deadline: float | None = None
-        self._callbacks: list[Callable[[AsyncResult], Any]] = []
+        self._callbacks: list[_Callback] = []
         self._cancel_timer: Callable[[], None] | None = None
-        self._ending = Lock()
         self._uncalled = False
-        answer.addCallbacks(self._succeeded, self._failed)
+        self.sequence: int | None = None
 
     def __repr__(self) -> str:
         self._expire_if_due()
@@ -71,32 +93,35 @@ class AsyncResult:
 
     # How it ends: by the leader's thread, or by whoever finds it expired.
 
-    def _succeeded(self, wrapped: tuple[Any]) -> None:
-        self._end(_State.READY, wrapped[0])
+    def deliver(self, value: Any) -> None:
+        """End with a value. For the protocol."""
+        self._end(_State.READY, value)
 
-    def _failed(self, failure: Failure) -> None:
-        self._end(_State.ERROR, failure.value)
+    def deliver_error(self, error: BaseException) -> None:
+        """End with an exception. For the protocol."""
+        self._end(_State.ERROR, error)
 
     def _end(self, state: _State, content: Any) -> None:
-        with self._ending:
-            self._content = content
-            self._state = state
-            callbacks, self._callbacks = self._callbacks, []
-            timer, self._cancel_timer = self._cancel_timer, None
-        if timer is not None:
-            timer()
-        if callbacks:
+        self._content = content
+        self._uncalled = bool(self._callbacks)
+        self._state = state
+        if self._cancel_timer is not None:
+            self._cancel_timer()
+        # Looked at after the state is set: `add_callback` looks at the state after it has added one.
+        if self._callbacks:
             self._uncalled = True
-            self._connection.hub.post(partial(self._call_all, callbacks))
+            self._connection.hub.post(self._call_all)
         else:
-            self._connection.hub.notify()
+            self._connection.hub.brought()
 
-    def _call_all(self, callbacks: list[Callable[[AsyncResult], Any]]) -> None:
+    def _call_all(self) -> None:
         self._uncalled = False
+        with _callbacks_change:
+            callbacks, self._callbacks = self._callbacks, []
         for function in callbacks:
             self._call(function)
 
-    def _call(self, function: Callable[[AsyncResult], Any]) -> None:
+    def _call(self, function: _Callback) -> None:
         try:
             function(self)
         except KeyboardInterrupt:
@@ -111,7 +136,7 @@ class AsyncResult:
 
     def _expire_if_due(self) -> None:
         deadline = self._deadline
-        if self._state is not _State.PENDING or deadline is None or monotonic() < deadline:
+        if self._state is not _PENDING or deadline is None or monotonic() < deadline:
             return
         if self._taken():
             self._end(_State.EXPIRED, None)
@@ -120,10 +145,11 @@ class AsyncResult:
         """Take the answer out of the protocol's table. Whoever does, ends the result: if that was the reader, it is
         about to.
         """
-        return self._answer.sequence is not None and self._connection.forget(self._answer.sequence)
+        return self.sequence is not None and self._connection.forget(self.sequence)
 
-    def _done(self) -> bool:
-        return self._state is not _State.PENDING
+    def is_done(self) -> bool:
+        """Tell whether it has ended, without looking whether it should."""
+        return self._state is not _PENDING
 
     # RPyC's API.
 
@@ -135,44 +161,45 @@ class AsyncResult:
             WrongThread: this is the thread of a running reactor; await the result instead.
         """
         hub = self._connection.hub
-        while self._state is _State.PENDING:
+        while self._state is _PENDING:
             refuse_reactor_thread("waiting for a result", "await the AsyncResult, or use txrpyc.deferred")
-            if not hub.wait(self._done, self._deadline, since=self._since):
+            if not hub.wait(self.is_done, self._deadline, since=self._since):
                 self._expire_if_due()
                 if hub.ended and self._taken():
                     self._end(_State.ERROR, ConnectionLost("the connection is gone"))
-        self._see_to_callbacks()
+        if self._uncalled:
+            self._see_to_callbacks()
         if self._state is _State.EXPIRED:
             raise AsyncResultTimeout("result expired")
 
-    def add_callback(self, func: Callable[[AsyncResult], Any]) -> None:
+    def add_callback(self, func: _Callback) -> None:
         """Call a function with this result once it has ended, however it ends; at once if it has.
 
         It is called by a thread that waits for something of the connection, or by `BgServingThread`. What it raises
         is logged.
         """
-        with self._ending:
-            pending = self._state is _State.PENDING
-            if pending:
-                self._callbacks.append(func)
-        if not pending:
+        with _callbacks_change:
+            self._callbacks.append(func)
+        if self._state is not _PENDING and self._takes_back(func):
             self._call(func)
+
+    def _takes_back(self, func: _Callback) -> bool:
+        """Take a callback off the list; tell whether it was there, so that nobody else will call it."""
+        with _callbacks_change:
+            for index, callback in enumerate(self._callbacks):
+                if callback is func:
+                    del self._callbacks[index]
+                    return True
+        return False
 
     def set_expiry(self, timeout: float | None) -> None:
         """Let the result expire so many seconds from now unless it is there by then; None lets it never expire."""
-        with self._ending:
-            timer, self._cancel_timer = self._cancel_timer, None
+        timer, self._cancel_timer = self._cancel_timer, None
         if timer is not None:
             timer()
-        self.expire_at(None if timeout is None else monotonic() + timeout)
-        if timeout is not None and self._state is _State.PENDING:
+        self._deadline = None if timeout is None else monotonic() + timeout
+        if timeout is not None and self._state is _PENDING:
             self._cancel_timer = self._connection.call_later(timeout, self._expire_if_due)
-
-    def expire_at(self, deadline: float | None) -> None:
-        """Do as `set_expiry`, with a time of `time.monotonic`, but without a timer: it expires when somebody waits
-        or looks.
-        """
-        self._deadline = deadline
 
     @property
     def ready(self) -> bool:
@@ -180,7 +207,7 @@ class AsyncResult:
         waiting.
         """
         self._expire_if_due()
-        if self._state is _State.PENDING and not in_reactor_thread():
+        if self._state is _PENDING and not in_reactor_thread():
             self._connection.poll_all()
         self._see_to_callbacks()
         return self._state in (_State.READY, _State.ERROR)

@@ -13,7 +13,7 @@ __all__ = ["attend"]
 
 
 class _Awaited(Protocol):
-    def _done(self) -> bool: ...
+    def is_done(self) -> bool: ...
 
 
 class _Attendant:
@@ -48,10 +48,10 @@ _lock = threading.Lock()
 
 def attend(result: _Awaited, connection: Asking) -> None:
     """Serve a connection until a result of it has ended."""
-    if result._done():
+    if result.is_done():
         return
     with _lock:
         attendant = _attendants.get(connection)
         if attendant is None:
             attendant = _attendants[connection] = _Attendant(connection)
-    attendant.add(result._done)
+    attendant.add(result.is_done)

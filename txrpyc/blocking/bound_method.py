@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from txrpyc.blocking.netref import BaseNetref, is_netref, syncreq
-from txrpyc.core.consts import Verb
+from txrpyc.core.consts import CALLATTR, Verb
 from txrpyc.core.identity import Identity, identify
 
 __all__ = ["BoundMethod", "MethodMemory"]
@@ -56,7 +56,9 @@ class BoundMethod(BaseNetref):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the method."""
         get = object.__getattribute__
-        return syncreq(get(self, "_owner"), Verb.CALLATTR, get(self, "_name"), args, tuple(kwargs.items()))
+        keywords = tuple(kwargs.items()) if kwargs else ()
+        conn = get(self, "____conn__")
+        return conn.sync_request(CALLATTR, get(self, "_owner"), get(self, "_name"), args, keywords)
 
 
 class MethodMemory:

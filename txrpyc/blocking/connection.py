@@ -7,10 +7,11 @@ from types import TracebackType
 from typing import Any
 
 from txrpyc.blocking.async_result import AsyncResult
+from txrpyc.blocking.call import Call
 from txrpyc.blocking.line import Line
 from txrpyc.blocking.live_config import LiveConfig
 from txrpyc.blocking.mailbox import check_stack
-from txrpyc.blocking.reactor_thread import refuse_reactor_thread
+from txrpyc.blocking.reactor_thread import in_reactor_thread, refuse_reactor_thread
 from txrpyc.core.consts import Verb
 from txrpyc.errors import AsyncResultTimeout, ConnectionLost, PingError
 
@@ -93,14 +94,23 @@ class Connection(Line):
             Exception: what the peer raised.
         """
         timeout = self.config.rules.sync_request_timeout
-        refuse_reactor_thread("a blocking remote operation", "use txrpyc.deferred")
+        if in_reactor_thread():
+            refuse_reactor_thread("a blocking remote operation", "use txrpyc.deferred")
         check_stack(30)  # now, not in the wait: the peer would go on with a request that nobody waits for any more
-        answer = self.protocol.new_answer()
-        result = AsyncResult(self, answer)
-        if timeout is not None:
-            result.expire_at(monotonic() + timeout)
-        self.protocol.send(answer, handler, args)
-        return result.value
+        hub = self.hub
+        since = hub.posted
+        deadline = None if timeout is None else monotonic() + timeout
+        call = Call(hub)
+        self.protocol.send(call, handler, args)
+        while not hub.wait(call.is_done, deadline, since=since, checked=True):
+            # Whoever takes it out of the protocol's table ends it; if that was the reader, it is about to.
+            if call.sequence is not None and self.forget(call.sequence):
+                if deadline is not None and monotonic() >= deadline:
+                    raise AsyncResultTimeout("result expired")
+                raise ConnectionLost("the connection is gone")
+        if call.error is not None:
+            raise call.error
+        return call.value
 
     def async_request(self, handler: int, *args: Any, timeout: float | None = None) -> AsyncResult:
         """Send a request and give its `AsyncResult` at once.
@@ -113,11 +123,10 @@ class Connection(Line):
         Raises:
             EncodingError: an argument cannot be sent.
         """
-        answer = self.protocol.new_answer()
-        result = AsyncResult(self, answer)
+        result = AsyncResult(self)
         if timeout is not None:
             result.set_expiry(timeout)
-        self.protocol.send(answer, handler, args)
+        self.protocol.send(result, handler, args)
         if self.protocol.outflow.handed_over:
             self._push_out(timeout)
         return result

@@ -21,12 +21,17 @@ import threading
 from collections.abc import Callable
 from threading import get_ident
 from time import monotonic
-from typing import Protocol
+from typing import Final, Protocol
 
 from txrpyc.blocking.mailbox import Job, Mailbox, check_stack
 from txrpyc.errors import WrongThread
 
 __all__ = ["Hub", "Leadership"]
+
+
+_LEADER: Final = "leader"
+_RESIDENT: Final = -1
+"""What stands for the thread of an application's reactor."""
 
 
 class Leadership(Protocol):
@@ -47,15 +52,18 @@ class Hub:
 
     Args:
         leadership: makes the steps; None if the connection lives in a reactor that leads for ever.
-        on_job: called, by whoever posts, after a job was put into the mailbox: somebody should come and serve.
+        on_job: called, by whoever posts, after a job was put into the mailbox: somebody should come and serve. None
+            calls nobody.
     """
 
-    def __init__(self, leadership: Leadership | None, on_job: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, leadership: Leadership | None, on_job: Callable[[], None] | None = None) -> None:
         self._leadership = leadership
         self._on_job = on_job
         # Re-entrant, for destructors that call the peer: they may run while this very thread holds it.
         self._changed = threading.Condition(threading.RLock())
-        self._leader: int | None = None
+        # The one item is the thread that leads. Taking the lead is one setdefault(): atomic, it needs no lock, and
+        # an interrupt right behind it still finds out who has it.
+        self._lead: dict[str, int] = {} if leadership is not None else {_LEADER: _RESIDENT}
         self._in_step = False
         self._sleepers = 0
         # A resident connection's jobs are for workers alone, who see to it that not too many are under way at once.
@@ -67,30 +75,35 @@ class Hub:
 
     def post(self, job: Job) -> None:
         """Put a job into the mailbox. Any thread may call; a leader usually does."""
-        with self._changed:
-            self._mailbox.put(job)
-            if self._sleepers:
-                self._changed.notify_all()
-        self._on_job()
+        self._mailbox.put(job)
+        if self._sleepers:
+            self.brought()
+        if self._on_job is not None:
+            self._on_job()
 
     def notify(self) -> None:
         """Let every sleeper look again whether its condition holds. Any thread may call."""
-        with self._changed:
-            if self._sleepers:
+        # Without the lock: a sleeper counts itself before it looks for the last time.
+        if self._sleepers:
+            with self._changed:
                 self._changed.notify_all()
+
+    def brought(self) -> None:
+        """Do as `notify`; but from inside a step, after which that is done anyway, nothing."""
+        if self._sleepers and not self.leading:
+            self.notify()
 
     def interrupt(self) -> None:
         """Let the leader look again, too. Any thread may call, also inside a garbage collection."""
-        if self._leader is not None and self._leadership is not None:
+        if self._lead and self._leadership is not None:
             self._leadership.interrupt()
 
     def end(self) -> None:
         """There will be no more input: waits whose condition does not hold end. Jobs that are left can still be
         done.
         """
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
+        self._ended = True
+        self.notify()
         self.interrupt()
         self._dispose()
 
@@ -102,7 +115,7 @@ class Hub:
     @property
     def leading(self) -> bool:
         """Whether this very thread leads: it is called from inside a step."""
-        return self._leader == get_ident()
+        return self._in_step and self._lead.get(_LEADER) == get_ident()
 
     @property
     def posted(self) -> int:
@@ -130,16 +143,23 @@ class Hub:
     # For those who wait.
 
     def wait(
-        self, done: Callable[[], bool], deadline: float | None = None, *, serve: bool = True, since: int = 0
+        self,
+        done: Callable[[], bool],
+        deadline: float | None = None,
+        *,
+        serve: bool = True,
+        since: int = 0,
+        checked: bool = False,
     ) -> bool:
         """Wait, and meanwhile do what rule 3 says.
 
         Args:
-            done: the condition. It is asked with a lock held, so it must be quick and call nobody.
+            done: the condition. It must be quick and call nobody.
             deadline: a time of `time.monotonic`; None means for ever.
             serve: whether this thread may do jobs.
             since: what `posted` was before the request was sent whose answer this waits for. A thread that is deep in
                 jobs leaves older ones alone, which that answer will not depend on.
+            checked: whether the caller has just looked, by `check_stack`, that there is room on the stack.
 
         Returns:
             Whether the condition holds; if not, the time is over, or the hub has ended.
@@ -149,91 +169,80 @@ class Hub:
             WrongThread: this thread is in the middle of leading: the call came from a log observer or a destructor,
                 say.
         """
-        try:
-            return self._wait(done, deadline, serve, since)
-        except BaseException:
-            self._resign()
-            raise
-
-    def _wait(self, done: Callable[[], bool], deadline: float | None, serve: bool, since: int) -> bool:
+        if not checked:
+            check_stack()
         me = get_ident()
         until: int | None = None
+        left: float | None = None
         while True:
-            check_stack()
-            with self._changed:
-                left = None if deadline is None else deadline - monotonic()
-                late = left is not None and left <= 0
-                if until is None and done():
-                    until = self._mailbox.posted
-                # Late, no jobs any more: a busy peer would keep this thread for ever.
-                job = self._mailbox.take(since, until) if serve and not late else None
-                if job is None:
-                    if until is not None or self._ended or late:
-                        return until is not None
-                    if self._leader == me:
-                        raise WrongThread(
-                            "a blocking call from inside the connection's own input and output would never end"
-                        )
-                    if self._leader is not None or self._leadership is None:
-                        self._sleep(left)
-                        continue
-                    self._leader = me
-            if job is not None:
-                self._mailbox.run(job)
-            else:
-                self._lead(left)
+            if until is None and done():
+                until = self._mailbox.posted
+            if deadline is not None:
+                left = deadline - monotonic()
+            # Late, no jobs any more: a busy peer would keep this thread for ever.
+            if self._mailbox and serve and (left is None or left > 0):
+                job = self._mailbox.take(since, until)
+                if job is not None:
+                    self._mailbox.run(job)
+                    continue
+            if until is not None or self._ended or (left is not None and left <= 0):
+                return until is not None or done()
+            if not self._make_step(me, left):
+                self._sleep(lambda: done() or (serve and self._mailbox.offers(since)), left)
 
     def glance(self) -> None:
         """Take in what is there already, without waiting; nothing if another thread leads. Does no job."""
-        with self._changed:
-            if self._ended or self._leadership is None or self._leader is not None:
-                return
-            self._leader = get_ident()
-        try:
-            self._lead(0)
-        except BaseException:
-            self._resign()
-            raise
+        if not (self._ended or self.leading):
+            self._make_step(get_ident(), 0)
 
     def do_job(self) -> bool:
         """Do one job, if there is one that this thread may do; tell whether there was."""
-        with self._changed:
-            job = self._mailbox.take()
+        job = self._mailbox.take()
         if job is None:
             return False
         self._mailbox.run(job)
         return True
 
-    def _sleep(self, left: float | None) -> None:
-        self._sleepers += 1
-        try:
-            self._changed.wait(left)
-        finally:
-            self._sleepers -= 1
+    def _sleep(self, wanted: Callable[[], bool], left: float | None) -> None:
+        """Sleep until somebody brings news, unless there is some already."""
+        with self._changed:
+            self._sleepers += 1
+            try:
+                if self._lead and not self._ended and not wanted():
+                    self._changed.wait(left)
+            finally:
+                self._sleepers -= 1
 
-    def _lead(self, left: float | None) -> None:
-        assert self._leadership is not None
+    def _make_step(self, me: int, left: float | None) -> bool:
+        """Take the lead, make a step, and give the lead back; tell whether the lead was to be had."""
+        assert self._leadership is not None or self._lead
+        if self._in_step and self._lead.get(_LEADER) == me:
+            raise WrongThread("a blocking call from inside the connection's own input and output would never end")
+        leads = False
         try:
-            self._in_step = True
-            self._leadership.step(left)
+            if self._lead.setdefault(_LEADER, me) != me:
+                return False
+            leads = self._in_step = True
+            if not self._ended:
+                self._leadership.step(left)  # type: ignore[union-attr]
         finally:
-            # First of all, and without a call: a KeyboardInterrupt may come with any.
-            self._in_step = False
-            self._leader = None
-            self.notify()
-            if self._ended:
-                self._dispose()
-
-    def _resign(self) -> None:
-        """Give the lead back, if an interrupt came between taking it and making the step."""
-        if self._leader == get_ident() and not self._in_step:
-            self._leader = None
-            self.notify()
+            # The first thing, and without a call: a KeyboardInterrupt may come with any. If one came with taking the
+            # lead, only the lead itself tells.
+            if leads or self._lead.get(_LEADER) == me:
+                self._in_step = False
+                del self._lead[_LEADER]
+                if self._sleepers:
+                    self.notify()
+                if self._ended:
+                    self._dispose()
+        return True
 
     def _dispose(self) -> None:
+        """Give back descriptors, unless somebody leads, who will do it then. The lead stays taken."""
+        if self._leadership is None or self._lead.setdefault(_LEADER, _RESIDENT) != _RESIDENT:
+            return
         with self._changed:
-            if self._disposed or self._leader is not None:
+            if self._disposed:
                 return
             self._disposed = True
-        assert self._leadership is not None
         self._leadership.dispose()

@@ -5,7 +5,8 @@ answer that it waits for may depend on them. But a flood of jobs that each wait 
 thread that is deep in jobs leaves those that came before its request was sent to the waits further out, and takes
 only those that came since.
 
-The hub's lock is held around every call but `run`.
+Any thread may call, at any time: each change is one atomic step of the deque, or of a dict. Threads that post at the
+very same moment may give their jobs the same number, which nothing minds.
 """
 
 from __future__ import annotations
@@ -79,19 +80,41 @@ class Mailbox:
             until: the value of `posted` when its condition was found to hold: later jobs are not its business. None
                 if it does not hold yet.
         """
-        me = get_ident()
-        if not self._jobs or not (me in self._servants or (self._open_to_all and not self._servants)):
+        if not self._may_take():
             return None
-        index = 0
-        if self._depths.get(me, 0) >= _DEEP:
-            index = next((place for place, (number, _job) in enumerate(self._jobs) if number >= since), -1)
-            if index < 0:
+        if until is None and self._depths.get(get_ident(), 0) < _DEEP:
+            try:
+                return self._jobs.popleft()[1]
+            except IndexError:
                 return None
-        number, job = self._jobs[index]
-        if until is not None and number >= until:
-            return None
-        del self._jobs[index]
-        return job
+        while True:
+            found = self._find(since, until)
+            if found is None:
+                return None
+            try:
+                self._jobs.remove(found)
+            except ValueError:
+                continue  # another thread was faster
+            return found[1]
+
+    def offers(self, since: int = 0, until: int | None = None) -> bool:
+        """Tell whether `take` would give something."""
+        return self._may_take() and self._find(since, until) is not None
+
+    def _may_take(self) -> bool:
+        return get_ident() in self._servants if self._servants else self._open_to_all
+
+    def _find(self, since: int, until: int | None) -> tuple[int, Job] | None:
+        """Give the job that `take` gives; None if there is none."""
+        jobs = self._jobs
+        if self._depths.get(get_ident(), 0) >= _DEEP:
+            found = next((entry for entry in tuple(jobs) if entry[0] >= since), None)
+        else:
+            try:
+                found = jobs[0]
+            except IndexError:
+                return None
+        return found if found is not None and (until is None or found[0] < until) else None
 
     def run(self, job: Job) -> None:
         """Do a job that was taken, in this thread. Raises what it raises."""

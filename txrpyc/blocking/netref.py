@@ -13,10 +13,11 @@ from typing import Any, ClassVar, Protocol
 
 from txrpyc.blocking.asking import Asking
 from txrpyc.blocking.local_types import find_local
+from txrpyc.core.boxing import dump_identity
 from txrpyc.core.consts import Verb
 from txrpyc.core.identity import LOCAL_ATTRS, Identity
 
-__all__ = ["BaseNetref", "NetrefMetaclass", "asyncreq", "connection_of", "is_netref", "syncreq"]
+__all__ = ["BaseNetref", "NetrefMetaclass", "asyncreq", "connection_of", "is_netref", "packed_identity", "syncreq"]
 
 _NEVER_REMOTE = frozenset(["__array_struct__", "__array_interface__"])
 """numpy would read memory at the addresses that these give."""
@@ -31,6 +32,17 @@ def connection_of(netref: Any) -> Asking:
     """Give the connection of a netref."""
     connection: Asking = object.__getattribute__(netref, "____conn__")
     return connection
+
+
+def packed_identity(netref: Any) -> bytes:
+    """Give the brine of a netref's identity, which is made once."""
+    get = object.__getattribute__
+    try:
+        packed: bytes = get(netref, "____packed__")
+    except AttributeError:
+        packed = dump_identity(get(netref, "____id_pack__"))
+        object.__setattr__(netref, "____packed__", packed)
+    return packed
 
 
 def syncreq(netref: Any, verb: int, *arguments: Any) -> Any:
@@ -71,9 +83,10 @@ class BaseNetref(metaclass=NetrefMetaclass):
     Attributes:
         ____conn__: the connection.
         ____id_pack__: the identity of the object.
+        ____packed__: its brine, once it was needed.
     """
 
-    __slots__ = ("____conn__", "____id_pack__", "__weakref__")
+    __slots__ = ("____conn__", "____id_pack__", "____packed__", "__weakref__")
 
     _local_class: ClassVar[type | None] = None
     """What `__class__` of a netref is; None if that must be asked."""

@@ -8,8 +8,8 @@ from typing import Any
 from txrpyc.blocking.asking import Asking
 from txrpyc.blocking.bound_method import MethodMemory
 from txrpyc.blocking.local_types import BUILTINS, find_local
-from txrpyc.blocking.netref import BaseNetref, NetrefMetaclass, connection_of, syncreq
-from txrpyc.core.consts import Verb
+from txrpyc.blocking.netref import BaseNetref, NetrefMetaclass, connection_of, packed_identity, syncreq
+from txrpyc.core.consts import CALL, CALLATTR
 from txrpyc.core.identity import LOCAL_ATTRS, Identity, class_of, methods_of_instances, offered_methods
 
 __all__ = ["NetrefMaker"]
@@ -19,10 +19,10 @@ def _special_method(name: str, text: str | None) -> Callable[..., Any]:
     """Make a method of a netref class that calls the peer's method of that name."""
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return syncreq(self, Verb.CALLATTR, name, args, tuple(kwargs.items()))
+        return syncreq(self, CALLATTR, name, args, tuple(kwargs.items()) if kwargs else ())
 
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return syncreq(self, Verb.CALL, args, tuple(kwargs.items()))
+        return connection_of(self).sync_request(CALL, self, args, tuple(kwargs.items()) if kwargs else ())
 
     def __array__(self: Any, *args: Any, **kwargs: Any) -> Any:
         function, (pickled,) = self.__reduce_ex__(-1)
@@ -64,7 +64,7 @@ def _shared_class(name: str, is_class: bool) -> type[BaseNetref]:
 
 
 class NetrefMaker:
-    """Makes the netrefs of one connection: the blocking face's `txrpyc.core.boxing.ProxyMaker`.
+    """Makes the netrefs of one connection: the blocking face's `txrpyc.core.session.Proxies`.
 
     Args:
         connection: where the netrefs ask.
@@ -74,11 +74,18 @@ class NetrefMaker:
         self._connection = connection
         self._classes: dict[tuple[str, int, bool], type[BaseNetref]] = {}
 
-    def identity_of(self, value: object) -> tuple[Identity, bool] | None:
-        """Give the identity of a netref, and whether it is of this connection; None for anything else."""
+    def reference_of(self, value: object) -> bytes | None:
+        """Give the brine of the identity of a netref of this connection; None for anything else."""
+        if not issubclass(type(value), BaseNetref) or connection_of(value) is not self._connection:
+            return None
+        return packed_identity(value)
+
+    def identity_of(self, value: object) -> Identity | None:
+        """Give the identity of a netref of any connection; None for anything else."""
         if not issubclass(type(value), BaseNetref):
             return None
-        return object.__getattribute__(value, "____id_pack__"), connection_of(value) is self._connection
+        identity: Identity = object.__getattribute__(value, "____id_pack__")
+        return identity
 
     def must_inspect(self, identity: Identity) -> bool:
         """Tell whether the methods of an identity's class are unknown."""

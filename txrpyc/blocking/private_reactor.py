@@ -16,6 +16,8 @@ from twisted.python.failure import Failure
 _POLLS = hasattr(select, "poll")
 if _POLLS:
     from twisted.internet.pollreactor import PollReactor as _Reactor
+
+    _INPUT = select.POLLIN
 else:  # Windows
     from twisted.internet.selectreactor import SelectReactor as _Reactor
 
@@ -35,12 +37,7 @@ class _Unregistered(_Reactor):
         descriptor, which together cost as much as a short call.
         """
         if self.threadCallQueue or self._newTimedCalls or self._pendingTimedCalls:
-            if self.timeout() == 0:
-                timeout = 0.0  # what is due may bring about what the leader waits for, who must then look
-            self.runUntilCurrent()
-            soonest = self.timeout()
-            if soonest is not None and (timeout is None or soonest < timeout):
-                timeout = soonest
+            timeout = self._do_what_is_due(timeout)
         if not _POLLS:
             self.doIteration(timeout)  # type: ignore[no-untyped-call]
             return
@@ -49,10 +46,18 @@ class _Unregistered(_Reactor):
             selectable = self._selectables.get(descriptor)
             if selectable is None:
                 continue
-            if event == select.POLLIN:
+            if event == _INPUT:
                 self._read(selectable)
             else:
                 self._doReadOrWrite(selectable, descriptor, event)  # type: ignore[no-untyped-call]
+
+    def _do_what_is_due(self, timeout: float | None) -> float | None:
+        """Call what is due; give how long may be waited."""
+        if self.timeout() == 0:
+            timeout = 0.0  # what is due may bring about what the leader waits for, who must then look
+        self.runUntilCurrent()
+        soonest = self.timeout()
+        return soonest if soonest is not None and (timeout is None or soonest < timeout) else timeout
 
     def _read(self, selectable: Any) -> None:
         """Let a descriptor read. What is no Exception, a KeyboardInterrupt above all, is not kept from the caller, as

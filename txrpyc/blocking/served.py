@@ -16,6 +16,7 @@ from txrpyc.core.consts import Verb
 from txrpyc.core.verbs import perform
 from txrpyc.host import ServiceHost
 from txrpyc.interfaces import IDispatcher
+from txrpyc.protocol import RPyCProtocol
 
 __all__ = ["Serving"]
 
@@ -118,9 +119,10 @@ class Serving:
             raise error
         self._connection.protocol.answer_error(sequence, error)
 
-    def answer(self, sequence: int, value: Any) -> None:
-        """Answer with a value."""
-        self._connection.protocol.answer(sequence, value)
+    @property
+    def protocol(self) -> RPyCProtocol:
+        """Whose requests these are."""
+        return self._connection.protocol
 
 
 class _Served:
@@ -145,4 +147,4 @@ class _Served:
             self._serving.finish(self._sequence, error)
         else:
             del arguments
-            self._serving.answer(self._sequence, value)
+            self._serving.protocol.answer(self._sequence, value)

@@ -70,7 +70,8 @@ def foreign_name(name: Any, rules: Rules, permission: str) -> str:
 
 def _judge(name: str, rules: Rules, permission: str) -> tuple[str, bool]:
     """Give the prefix of exposed names, if those may be reached; and whether the name may be reached as it is."""
-    if not getattr(rules, permission):
+    allowed = rules.allow_getattr if permission == "allow_getattr" else getattr(rules, permission)
+    if not allowed:
         raise AttributeError(f"cannot access {name!r}: the setting {permission} of the object's side is off")
     prefix = rules.exposed_prefix if rules.allow_exposed_attrs else ""
     plain = (
@@ -103,6 +104,13 @@ def get_attribute(value: Any, name: Any, rules: Rules) -> Any:
     hook = getattr(type(value), "_rpyc_getattr", None)
     if hook is not None:
         return hook(value, name)
+    prefix, plain = _judge(name, rules, "allow_getattr")
+    if plain or prefix:
+        # The commonest, without asking for it twice: it is there.
+        try:
+            return getattr(value, name if plain else prefix + name)
+        except AttributeError:
+            pass
     return getattr(value, reachable_name(value, name, rules, "allow_getattr"))
 
 

@@ -17,13 +17,24 @@ The contract:
 from __future__ import annotations
 
 from txrpyc.core.brine_reader import READ_DEPTH, load, load_from
-from txrpyc.core.brine_writer import MAX_DEPTH, NotBrinable, dump, dump_into, dumpable, write_tuple_head
+from txrpyc.core.brine_writer import (
+    BRINABLE,
+    MAX_DEPTH,
+    NotBrinable,
+    dump,
+    dump_int,
+    dump_into,
+    dumpable,
+    write_tuple_head,
+)
 
 __all__ = [
+    "BRINABLE",
     "MAX_DEPTH",
     "READ_DEPTH",
     "NotBrinable",
     "dump",
+    "dump_int",
     "dump_into",
     "dumpable",
     "load",

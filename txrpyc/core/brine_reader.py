@@ -8,10 +8,36 @@ import struct
 from collections.abc import Callable
 from typing import Any, Final
 
-from txrpyc.core import brine_tags as tags
+from txrpyc.core.brine_tags import (
+    BYTES_1,
+    BYTES_4,
+    BYTES_L1,
+    BYTES_L4,
+    COMPLEX_TAG,
+    ELLIPSIS,
+    EMPTY_BYTES,
+    EMPTY_TUPLE,
+    FALSE,
+    FLOAT_TAG,
+    FROZENSET,
+    INT_L1,
+    INT_L4,
+    LARGEST,
+    NONE,
+    NOT_IMPLEMENTED,
+    SLICE,
+    SMALLEST,
+    TEXT,
+    TRUE,
+    TUPLE_1,
+    TUPLE_4,
+    TUPLE_L1,
+    TUPLE_L4,
+    ZERO,
+)
 from txrpyc.errors import LimitExceeded, ProtocolError
 
-__all__ = ["READ_DEPTH", "load", "load_from"]
+__all__ = ["BROKEN", "READERS", "READ_DEPTH", "as_protocol_error", "load", "load_from", "read", "read_tuple_head"]
 
 READ_DEPTH: Final = 160
 """The same for what is read: a message's own tuples stand around the value, and rpyc writes deeper ones."""
@@ -34,6 +60,18 @@ def _long(data: bytes, start: int) -> int:
     return int(_LENGTH.unpack(_take(data, start, 4))[0])
 
 
+def _unknown(data: bytes, start: int, depth: int) -> tuple[Any, int]:
+    raise ProtocolError(f"unknown brine tag 0x{data[start - 1]:02x} at {start - 1}")
+
+
+def _read_constant(data: bytes, start: int, depth: int) -> tuple[Any, int]:
+    return _CONSTANTS[data[start - 1]], start
+
+
+def _read_small_int(data: bytes, start: int, depth: int) -> tuple[int, int]:
+    return data[start - 1] - ZERO, start
+
+
 def _read_float(data: bytes, start: int, depth: int) -> tuple[float, int]:
     return _FLOAT.unpack(_take(data, start, 8))[0], start + 8
 
@@ -42,9 +80,14 @@ def _read_complex(data: bytes, start: int, depth: int) -> tuple[complex, int]:
     return complex(*_COMPLEX.unpack(_take(data, start, 16))), start + 16
 
 
+def _read_bytes_fixed(data: bytes, start: int, depth: int) -> tuple[bytes, int]:
+    size = data[start - 1] - BYTES_1 + 1
+    return _take(data, start, size), start + size
+
+
 def _read_bytes_l1(data: bytes, start: int, depth: int) -> tuple[bytes, int]:
-    end = start + 1 + data[start]
-    return _take(data, start + 1, data[start]), end
+    size = data[start]
+    return _take(data, start + 1, size), start + 1 + size
 
 
 def _read_bytes_l4(data: bytes, start: int, depth: int) -> tuple[bytes, int]:
@@ -54,30 +97,42 @@ def _read_bytes_l4(data: bytes, start: int, depth: int) -> tuple[bytes, int]:
 
 def _read_text(data: bytes, start: int, depth: int) -> tuple[str, int]:
     tag = data[start]
-    reader = _BYTES_READERS.get(tag)
-    if reader is None:
+    if BYTES_1 <= tag <= BYTES_4:
+        size = tag - BYTES_1 + 1
+        start += 1
+    elif tag == BYTES_L1:
+        size = data[start + 1]
+        start += 2
+    elif tag == BYTES_L4:
+        size = _long(data, start + 1)
+        start += 5
+    elif tag == EMPTY_BYTES:
+        return "", start + 1
+    else:
         raise ProtocolError(f"brine text holds tag 0x{tag:02x} at {start}, not bytes")
-    raw, end = reader(data, start + 1, depth)
-    return raw.decode("utf-8"), end
+    return _take(data, start, size).decode("utf-8"), start + size
 
 
 def _integer(digits: bytes) -> int:
     # int() also takes blanks, signs and underscores; rpyc never sends such, and letting them in would give one
     # number several encodings.
-    body = digits[1:] if digits[:1] == b"-" else digits
-    if not body.isdigit():
+    if not digits.isdigit() and not (digits[:1] == b"-" and digits[1:].isdigit()):
         raise ProtocolError("brine integer holds something else than decimal digits")
     return int(digits)
 
 
 def _read_int_l1(data: bytes, start: int, depth: int) -> tuple[int, int]:
-    raw, end = _read_bytes_l1(data, start, depth)
-    return _integer(raw), end
+    size = data[start]
+    start += 1
+    digits = data[start : start + size]
+    if len(digits) == size and digits.isdigit():
+        return int(digits), start + size
+    return _integer(_take(data, start, size)), start + size
 
 
 def _read_int_l4(data: bytes, start: int, depth: int) -> tuple[int, int]:
-    raw, end = _read_bytes_l4(data, start, depth)
-    return _integer(raw), end
+    size = _long(data, start)
+    return _integer(_take(data, start + 4, size)), start + 4 + size
 
 
 def _read_items(data: bytes, start: int, count: int, depth: int) -> tuple[tuple[Any, ...], int]:
@@ -88,89 +143,106 @@ def _read_items(data: bytes, start: int, count: int, depth: int) -> tuple[tuple[
     items: list[Any] = []
     for _ in range(count):
         tag = data[start]
-        if 0x20 <= tag <= 0xEF:
-            items.append(tag - tags.ZERO)
-            start += 1
-            continue
-        reader = _READERS[tag]
-        if reader is None:
-            raise ProtocolError(f"unknown brine tag 0x{tag:02x} at {start}")
-        value, start = reader(data, start + 1, depth - 1)
-        items.append(value)
+        start += 1
+        if 0x20 <= tag <= 0xEF:  # the commonest, without a call
+            items.append(tag - ZERO)
+        else:
+            value, start = READERS[tag](data, start, depth - 1)
+            items.append(value)
     return tuple(items), start
 
 
-def _read_tuple_l1(data: bytes, start: int, depth: int) -> tuple[tuple[Any, ...], int]:
-    return _read_items(data, start + 1, data[start], depth)
-
-
-def _read_tuple_l4(data: bytes, start: int, depth: int) -> tuple[tuple[Any, ...], int]:
-    return _read_items(data, start + 4, _long(data, start), depth)
-
-
-def _read_tuple(data: bytes, start: int, depth: int, owner: str) -> tuple[tuple[Any, ...], int]:
+def read_tuple_head(data: bytes, start: int) -> tuple[int, int]:
+    """Give the number of items of a tuple whose tag is at `start`, and the position of the first; -1 if there is
+    something else.
+    """
     tag = data[start]
-    if not (tag == tags.EMPTY_TUPLE or tags.TUPLE_1 <= tag <= tags.TUPLE_L4):
-        raise ProtocolError(f"brine {owner} holds tag 0x{tag:02x} at {start}, not a tuple")
-    reader = _READERS[tag]
-    assert reader is not None
-    return reader(data, start + 1, depth)
+    if TUPLE_1 <= tag <= TUPLE_4:
+        return tag - TUPLE_1 + 1, start + 1
+    if tag == EMPTY_TUPLE:
+        return 0, start + 1
+    if tag == TUPLE_L1:
+        return data[start + 1], start + 2
+    if tag == TUPLE_L4:
+        return _long(data, start + 1), start + 5
+    return -1, start
+
+
+def _read_short_tuple(data: bytes, start: int, depth: int) -> tuple[tuple[Any, ...], int]:
+    return _read_items(data, start, data[start - 1] - TUPLE_1 + 1, depth)
+
+
+def _read_tuple(data: bytes, start: int, depth: int) -> tuple[tuple[Any, ...], int]:
+    count, first = read_tuple_head(data, start - 1)
+    return _read_items(data, first, count, depth)
+
+
+def _inner_tuple(data: bytes, start: int, depth: int, owner: str) -> tuple[tuple[Any, ...], int]:
+    count, first = read_tuple_head(data, start)
+    if count < 0:
+        raise ProtocolError(f"brine {owner} holds tag 0x{data[start]:02x} at {start}, not a tuple")
+    return _read_items(data, first, count, depth)
 
 
 def _read_slice(data: bytes, start: int, depth: int) -> tuple[slice, int]:
-    parts, end = _read_tuple(data, start, depth, "slice")
+    parts, end = _inner_tuple(data, start, depth, "slice")
     if len(parts) != 3:
         raise ProtocolError(f"brine slice of {len(parts)} parts at {start}")
     return slice(*parts), end
 
 
 def _read_frozenset(data: bytes, start: int, depth: int) -> tuple[frozenset[Any], int]:
-    items, end = _read_tuple(data, start, depth, "frozenset")
+    items, end = _inner_tuple(data, start, depth, "frozenset")
     return frozenset(items), end
 
 
-def _constant(value: Any) -> _Reader:
-    return lambda _data, start, _depth: (value, start)
-
-
-def _fixed_bytes(size: int) -> _Reader:
-    return lambda data, start, _depth: (_take(data, start, size), start + size)
-
-
-def _fixed_tuple(count: int) -> _Reader:
-    return lambda data, start, depth: _read_items(data, start, count, depth)
-
-
-_READERS: list[_Reader | None] = [None] * 256
-_READERS[tags.NONE] = _constant(None)
-_READERS[tags.EMPTY_BYTES] = _constant(b"")
-_READERS[tags.EMPTY_TUPLE] = _constant(())
-_READERS[tags.TRUE] = _constant(True)
-_READERS[tags.FALSE] = _constant(False)
-_READERS[tags.NOT_IMPLEMENTED] = _constant(NotImplemented)
-_READERS[tags.ELLIPSIS] = _constant(Ellipsis)
-_READERS[tags.TEXT] = _read_text
-for _size in range(1, 5):
-    _READERS[tags.BYTES_1 + _size - 1] = _fixed_bytes(_size)
-    _READERS[tags.TUPLE_1 + _size - 1] = _fixed_tuple(_size)
-_READERS[tags.BYTES_L1] = _read_bytes_l1
-_READERS[tags.BYTES_L4] = _read_bytes_l4
-_READERS[tags.TUPLE_L1] = _read_tuple_l1
-_READERS[tags.TUPLE_L4] = _read_tuple_l4
-_READERS[tags.INT_L1] = _read_int_l1
-_READERS[tags.INT_L4] = _read_int_l4
-_READERS[tags.FLOAT_TAG] = _read_float
-_READERS[tags.COMPLEX_TAG] = _read_complex
-_READERS[tags.SLICE] = _read_slice
-_READERS[tags.FROZENSET] = _read_frozenset
-for _number in range(tags.SMALLEST, tags.LARGEST + 1):
-    _READERS[_number + tags.ZERO] = _constant(_number)
-
-_BYTES_READERS = {
-    tag: reader
-    for tag, reader in enumerate(_READERS)
-    if reader is not None and (tag == tags.EMPTY_BYTES or tags.BYTES_1 <= tag <= tags.BYTES_L4)
+_CONSTANTS: Final[dict[int, Any]] = {
+    NONE: None,
+    EMPTY_BYTES: b"",
+    EMPTY_TUPLE: (),
+    TRUE: True,
+    FALSE: False,
+    NOT_IMPLEMENTED: NotImplemented,
+    ELLIPSIS: Ellipsis,
 }
+
+_BY_TAG: Final[dict[int, _Reader]] = {
+    **dict.fromkeys(_CONSTANTS, _read_constant),
+    **dict.fromkeys(range(BYTES_1, BYTES_4 + 1), _read_bytes_fixed),
+    **dict.fromkeys(range(TUPLE_1, TUPLE_4 + 1), _read_short_tuple),
+    **dict.fromkeys((TUPLE_L1, TUPLE_L4), _read_tuple),
+    **dict.fromkeys(range(SMALLEST + ZERO, LARGEST + ZERO + 1), _read_small_int),
+    TEXT: _read_text,
+    BYTES_L1: _read_bytes_l1,
+    BYTES_L4: _read_bytes_l4,
+    INT_L1: _read_int_l1,
+    INT_L4: _read_int_l4,
+    FLOAT_TAG: _read_float,
+    COMPLEX_TAG: _read_complex,
+    SLICE: _read_slice,
+    FROZENSET: _read_frozenset,
+}
+READERS: Final[list[_Reader]] = [_BY_TAG.get(tag, _unknown) for tag in range(256)]
+
+
+def read(data: bytes, start: int, depth: int) -> tuple[Any, int]:
+    """Decode the value at `start`, nested at most `depth` deep; give it and the position after it.
+
+    Raises one of `BROKEN`, for `as_protocol_error` to name, if the data is not brine.
+    """
+    return READERS[data[start]](data, start + 1, depth)
+
+
+def as_protocol_error(error: Exception) -> ProtocolError:
+    """Name what decoding raised, besides `ProtocolError` itself."""
+    if isinstance(error, IndexError):
+        return ProtocolError("brine ends early")
+    # Invalid UTF-8, an integer past the interpreter's digit limit, an unhashable item of a frozenset.
+    return ProtocolError(f"brine holds a value that cannot be made here: {error}")
+
+
+BROKEN: Final = (ProtocolError, IndexError, ValueError, TypeError, RecursionError)
+"""What `read` raises for data that is not brine."""
 
 
 def load_from(data: bytes, start: int) -> Any:
@@ -180,18 +252,11 @@ def load_from(data: bytes, start: int) -> Any:
         ProtocolError: the data is not the encoding of exactly one value (see the module).
     """
     try:
-        tag = data[start]
-        reader = _READERS[tag]
-        if reader is None:
-            raise ProtocolError(f"unknown brine tag 0x{tag:02x} at {start}")
-        value, end = reader(data, start + 1, READ_DEPTH)
+        value, end = read(data, start, READ_DEPTH)
     except ProtocolError:
         raise
-    except IndexError:
-        raise ProtocolError("brine ends early") from None
-    except (ValueError, TypeError, RecursionError) as error:
-        # Invalid UTF-8, an integer past the interpreter's digit limit, an unhashable item of a frozenset.
-        raise ProtocolError(f"brine holds a value that cannot be made here: {error}") from error
+    except BROKEN as error:
+        raise as_protocol_error(error) from error
     if end != len(data):
         raise ProtocolError(f"{len(data) - end} bytes after the end of a brine value")
     return value

@@ -6,10 +6,30 @@ import struct
 from collections.abc import Callable
 from typing import Any, Final
 
-from txrpyc.core import brine_tags as tags
-from txrpyc.errors import EncodingError
+from txrpyc.core.brine_tags import (
+    BYTES_1,
+    BYTES_L1,
+    BYTES_L4,
+    ELLIPSIS,
+    EMPTY_BYTES,
+    EMPTY_TUPLE,
+    FALSE,
+    INT_L1,
+    INT_L4,
+    LARGEST,
+    NONE,
+    NOT_IMPLEMENTED,
+    SMALLEST,
+    TEXT,
+    TRUE,
+    TUPLE_1,
+    TUPLE_L1,
+    TUPLE_L4,
+    ZERO,
+)
+from txrpyc.errors import EncodingError, NotBrinable
 
-__all__ = ["MAX_DEPTH", "NotBrinable", "dump", "dump_into", "dumpable", "write_tuple_head"]
+__all__ = ["BRINABLE", "MAX_DEPTH", "NotBrinable", "dump", "dump_int", "dump_into", "dumpable", "write_tuple_head"]
 
 MAX_DEPTH: Final = 100
 """How deep tuples, frozensets and slices may nest in what is written. rpyc ends at Python's recursion limit, at 150
@@ -20,25 +40,29 @@ _FLOAT = struct.Struct("!d")
 _COMPLEX = struct.Struct("!dd")
 _LENGTH = struct.Struct("!L")
 
-_SMALL_INTS = [bytes((number + tags.ZERO,)) for number in range(tags.SMALLEST, tags.LARGEST + 1)]
+_SMALL_INTS: Final = [bytes((number + ZERO,)) for number in range(SMALLEST, LARGEST + 1)]
 
-_BYTES_HEADS = [bytes((tags.EMPTY_BYTES,)), *(bytes((tags.BYTES_1 + n,)) for n in range(4))]
-_BYTES_HEADS += [bytes((tags.BYTES_L1, n)) for n in range(5, 256)]
-_TUPLE_HEADS = [bytes((tags.EMPTY_TUPLE,)), *(bytes((tags.TUPLE_1 + n,)) for n in range(4))]
-_TUPLE_HEADS += [bytes((tags.TUPLE_L1, n)) for n in range(5, 256)]
-
-
-class NotBrinable(TypeError):
-    """The value, or one inside it, is not of a type that brine carries."""
+_BYTES_HEADS: Final = [
+    bytes((EMPTY_BYTES,)),
+    *(bytes((BYTES_1 + n,)) for n in range(4)),
+    *(bytes((BYTES_L1, n)) for n in range(5, 256)),
+]
+_TEXT_HEADS: Final = [bytes((TEXT,)) + head for head in _BYTES_HEADS]
+_TUPLE_HEADS: Final = [
+    bytes((EMPTY_TUPLE,)),
+    *(bytes((TUPLE_1 + n,)) for n in range(4)),
+    *(bytes((TUPLE_L1, n)) for n in range(5, 256)),
+]
+_INT_HEADS: Final = [bytes((INT_L1, n)) for n in range(256)]
 
 
 _Writer = Callable[[Any, list[bytes], int], None]
 
 
-def _write_int(number: int, out: list[bytes], depth: int) -> None:
-    if tags.SMALLEST <= number <= tags.LARGEST:
-        out.append(_SMALL_INTS[number - tags.SMALLEST])
-        return
+def dump_int(number: int) -> bytes:
+    """Encode an integer. Raises `EncodingError` if it is too long."""
+    if SMALLEST <= number <= LARGEST:
+        return _SMALL_INTS[number - SMALLEST]
     try:
         digits = b"%d" % number
     except ValueError as error:
@@ -47,21 +71,23 @@ def _write_int(number: int, out: list[bytes], depth: int) -> None:
             "raise the limit with sys.set_int_max_str_digits() on both sides, or send bytes"
         ) from error
     size = len(digits)
-    out.append(
-        bytes((tags.INT_L1, size)) if size < 256 else bytes((tags.INT_L4,)) + _LENGTH.pack(size),
-    )
-    out.append(digits)
+    return (_INT_HEADS[size] if size < 256 else bytes((INT_L4,)) + _LENGTH.pack(size)) + digits
+
+
+def _write_int(number: int, out: list[bytes], depth: int) -> None:
+    out.append(dump_int(number))
 
 
 def _write_bytes(data: bytes, out: list[bytes], depth: int) -> None:
     size = len(data)
-    if size < 256:
-        out.append(_BYTES_HEADS[size])
-    elif size < 1 << 32:
-        out.append(bytes((tags.BYTES_L4,)) + _LENGTH.pack(size))
-    else:
-        raise EncodingError(f"{size} bytes in one value; RPyC's wire holds at most {(1 << 32) - 1}")
+    out.append(_BYTES_HEADS[size] if size < 256 else _long_head(size))
     out.append(data)
+
+
+def _long_head(size: int) -> bytes:
+    if size >= 1 << 32:
+        raise EncodingError(f"{size} bytes in one value; RPyC's wire holds at most {(1 << 32) - 1}")
+    return bytes((BYTES_L4,)) + _LENGTH.pack(size)
 
 
 def _write_text(text: str, out: list[bytes], depth: int) -> None:
@@ -72,23 +98,32 @@ def _write_text(text: str, out: list[bytes], depth: int) -> None:
             f"text with a lone surrogate at index {error.start} has no UTF-8 form, so it cannot be sent; "
             "encode it yourself (for example with errors='surrogateescape') and send bytes"
         ) from error
-    out.append(b"\x08")
-    _write_bytes(data, out, depth)
+    size = len(data)
+    out.append(_TEXT_HEADS[size] if size < 256 else b"\x08" + _long_head(size))
+    out.append(data)
 
 
 def write_tuple_head(size: int, out: list[bytes]) -> None:
     """Append what stands before the items of a tuple of `size` items."""
-    out.append(_TUPLE_HEADS[size] if size < 256 else bytes((tags.TUPLE_L4,)) + _LENGTH.pack(size))
+    out.append(_TUPLE_HEADS[size] if size < 256 else bytes((TUPLE_L4,)) + _LENGTH.pack(size))
 
 
 def _write_tuple(items: tuple[Any, ...], out: list[bytes], depth: int) -> None:
     if depth <= 0:
         raise EncodingError(f"tuples nested more than {MAX_DEPTH} deep cannot be sent")
-    write_tuple_head(len(items), out)
+    size = len(items)
+    if size < 256:
+        out.append(_TUPLE_HEADS[size])
+    else:
+        write_tuple_head(size, out)
     for item in items:
-        writer = _WRITERS.get(type(item))
+        kind = type(item)
+        if kind is int and SMALLEST <= item <= LARGEST:  # the commonest, without a call
+            out.append(_SMALL_INTS[item - SMALLEST])
+            continue
+        writer = _WRITERS.get(kind)
         if writer is None:
-            raise NotBrinable(type(item))
+            raise NotBrinable(kind)
         writer(item, out, depth - 1)
 
 
@@ -102,20 +137,46 @@ def _write_slice(value: slice, out: list[bytes], depth: int) -> None:
     _write_tuple((value.start, value.stop, value.step), out, depth)
 
 
-_WRITERS: dict[type, _Writer] = {
-    type(None): lambda _value, out, _depth: out.append(b"\x00"),
-    type(NotImplemented): lambda _value, out, _depth: out.append(b"\x05"),
-    type(Ellipsis): lambda _value, out, _depth: out.append(b"\x06"),
-    bool: lambda value, out, _depth: out.append(b"\x03" if value else b"\x04"),
+def _write_constant(value: Any, out: list[bytes], depth: int) -> None:
+    out.append(_CONSTANTS[value])
+
+
+def _write_float(value: float, out: list[bytes], depth: int) -> None:
+    out.append(b"\x18" + _FLOAT.pack(value))
+
+
+def _write_complex(value: complex, out: list[bytes], depth: int) -> None:
+    out.append(b"\x1b" + _COMPLEX.pack(value.real, value.imag))
+
+
+_CONSTANTS: Final[dict[Any, bytes]] = {
+    None: bytes((NONE,)),
+    True: bytes((TRUE,)),
+    False: bytes((FALSE,)),
+    NotImplemented: bytes((NOT_IMPLEMENTED,)),
+    Ellipsis: bytes((ELLIPSIS,)),
+}
+
+_WRITERS: Final[dict[type, _Writer]] = {
+    type(None): _write_constant,
+    type(NotImplemented): _write_constant,
+    type(Ellipsis): _write_constant,
+    bool: _write_constant,
     int: _write_int,
-    float: lambda value, out, _depth: out.append(b"\x18" + _FLOAT.pack(value)),
-    complex: lambda value, out, _depth: out.append(b"\x1b" + _COMPLEX.pack(value.real, value.imag)),
+    float: _write_float,
+    complex: _write_complex,
     bytes: _write_bytes,
     str: _write_text,
     tuple: _write_tuple,
     frozenset: _write_frozenset,
     slice: _write_slice,
 }
+
+BRINABLE: Final = frozenset(_WRITERS)
+"""The types that brine carries."""
+
+_SCALARS: Final = BRINABLE - {tuple, frozenset, slice}
+_CONTAINERS: Final = frozenset([tuple, frozenset])
 
 
 def dump_into(value: Any, out: list[bytes], depth: int = MAX_DEPTH) -> None:
@@ -140,14 +201,18 @@ def dump(value: Any) -> bytes:
     return b"".join(out)
 
 
-def dumpable(value: Any) -> bool:
+def dumpable(value: Any, depth: int = MAX_DEPTH) -> bool:
     """Tell whether a value is of a type that brine carries, all the way down.
 
-    True does not promise that this very value can be written: a text may hold a lone surrogate.
+    True does not promise that this very value can be written: a text may hold a lone surrogate, and what is nested
+    more than `depth` deep is not looked at.
     """
     kind = type(value)
-    if kind is tuple or kind is frozenset:
-        return all(map(dumpable, value))
+    if kind in _CONTAINERS:
+        # At once, without a call for each item, if there are no more containers in it.
+        if depth <= 0 or _SCALARS.issuperset(map(type, value)):
+            return True
+        return all(dumpable(item, depth - 1) for item in value)
     if kind is slice:
-        return dumpable(value.start) and dumpable(value.stop) and dumpable(value.step)
-    return kind in _WRITERS
+        return dumpable((value.start, value.stop, value.step), depth)
+    return kind in _SCALARS

@@ -7,6 +7,7 @@ integers on the wire; `Verb(number)` turns one from the wire into a member.
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
 
 __all__ = [
     "CALL",
@@ -75,15 +76,21 @@ class Verb(IntEnum):
     INSTANCECHECK = 20
 
 
-REQUEST, REPLY, EXCEPTION = (int(member) for member in Message)
-LABEL_VALUE, LABEL_TUPLE, LABEL_LOCAL_REF, LABEL_REMOTE_REF = (int(member) for member in Label)
+REQUEST: Final = int(Message.REQUEST)
+REPLY: Final = int(Message.REPLY)
+EXCEPTION: Final = int(Message.EXCEPTION)
 
-GETROOT = int(Verb.GETROOT)
-GETATTR = int(Verb.GETATTR)
-CALL = int(Verb.CALL)
-CALLATTR = int(Verb.CALLATTR)
-DEL = int(Verb.DEL)
-INSPECT = int(Verb.INSPECT)
+LABEL_VALUE: Final = int(Label.VALUE)
+LABEL_TUPLE: Final = int(Label.TUPLE)
+LABEL_LOCAL_REF: Final = int(Label.LOCAL_REF)
+LABEL_REMOTE_REF: Final = int(Label.REMOTE_REF)
 
-EXC_STOP_ITERATION = 1
+GETROOT: Final = int(Verb.GETROOT)
+GETATTR: Final = int(Verb.GETATTR)
+CALL: Final = int(Verb.CALL)
+CALLATTR: Final = int(Verb.CALLATTR)
+DEL: Final = int(Verb.DEL)
+INSPECT: Final = int(Verb.INSPECT)
+
+EXC_STOP_ITERATION: Final = 1
 """The whole body of an exception message that carries StopIteration."""

@@ -8,13 +8,15 @@ tag of a tuple of three. The body's own encoding is the same in both.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from txrpyc.core import brine
+from txrpyc.core.brine_reader import BROKEN, READERS, as_protocol_error, read, read_tuple_head
+from txrpyc.core.brine_tags import TUPLE_2, TUPLE_3, ZERO
 from txrpyc.core.consts import EXCEPTION, REQUEST
 from txrpyc.errors import ProtocolError
 
-__all__ = ["Dialect", "open_envelope", "seal", "translate"]
+__all__ = ["Dialect", "heads_of", "open_envelope", "read_head", "seal"]
 
 
 class Dialect(Enum):
@@ -24,48 +26,55 @@ class Dialect(Enum):
     V6 = 6
 
 
-_TUPLE_2 = b"\x11"
-_TUPLE_3 = 0x12
-_SMALL_ZERO = 0x50
+_HEADS: Final = {
+    Dialect.V6: [bytes((message, TUPLE_2)) for message in range(4)],
+    Dialect.V5: [bytes((TUPLE_3, ZERO + message)) for message in range(4)],
+}
+
+
+def heads_of(dialect: Dialect) -> list[bytes]:
+    """Give, by message type, what stands before the sequence number of a message; behind that comes the body."""
+    return _HEADS[dialect]
 
 
 def seal(dialect: Dialect, message: int, sequence: int, body: bytes) -> bytes:
     """Give the payload that carries a body, which is already brine."""
-    if dialect is Dialect.V6:
-        return b"".join((bytes((message,)), _TUPLE_2, brine.dump(sequence), body))
-    return b"".join((bytes((_TUPLE_3, _SMALL_ZERO + message)), brine.dump(sequence), body))
+    return b"".join((heads_of(dialect)[message], brine.dump(sequence), body))
 
 
-def translate(payload: bytes, dialect: Dialect) -> bytes:
-    """Give the same message, sealed by `seal` in the other dialect, in this one."""
-    message, rest = (payload[0], payload[2:]) if payload[0] != _TUPLE_3 else (payload[1] - _SMALL_ZERO, payload[2:])
-    if dialect is Dialect.V6:
-        return bytes((message,)) + _TUPLE_2 + rest
-    return bytes((_TUPLE_3, _SMALL_ZERO + message)) + rest
+def read_head(payload: bytes) -> tuple[Dialect, int, int, int]:
+    """Give the dialect, message type and sequence number of a payload, and the position of its body.
+
+    Raises:
+        ProtocolError: it is of neither dialect. The body was not looked at.
+    """
+    try:
+        first = payload[0]
+        if REQUEST <= first <= EXCEPTION:
+            dialect, message = Dialect.V6, first
+            count, start = (2, 2) if payload[1] == TUPLE_2 else read_tuple_head(payload, 1)
+            if count != 2:
+                raise ProtocolError("a message is not a pair of sequence number and body")
+        elif first == TUPLE_3:
+            dialect = Dialect.V5
+            message, start = read(payload, 1, 1)
+            if type(message) is not int or not REQUEST <= message <= EXCEPTION:
+                raise ProtocolError(f"a message of the unknown type {message!r:.40}")
+        else:
+            raise ProtocolError(f"a message starts with byte 0x{first:02x}; 1, 2, 3 or 0x12 were expected")
+        sequence, start = READERS[payload[start]](payload, start + 1, 1)
+    except ProtocolError:
+        raise
+    except BROKEN as error:
+        raise ProtocolError("an empty message") if not payload else as_protocol_error(error) from error
+    if type(sequence) is not int:
+        raise ProtocolError(f"a message's sequence number is of type {type(sequence).__name__}")
+    return dialect, message, sequence, start
 
 
 def open_envelope(payload: bytes) -> tuple[Dialect, int, int, Any]:
-    """Give the dialect, message type, sequence number and decoded body of a payload.
-
-    Raises:
-        ProtocolError: it is of neither dialect, or its brine is broken.
+    """Give the dialect, message type, sequence number and decoded body of a payload. Raises as `read_head`, and if
+    the body's brine is broken.
     """
-    if not payload:
-        raise ProtocolError("an empty message")
-    first = payload[0]
-    if REQUEST <= first <= EXCEPTION:
-        dialect, message = Dialect.V6, first
-        parts = brine.load_from(payload, 1)
-        if type(parts) is not tuple or len(parts) != 2:
-            raise ProtocolError("a message is not a pair of sequence number and body")
-        sequence, body = parts
-    elif first == _TUPLE_3:
-        dialect = Dialect.V5
-        message, sequence, body = brine.load_from(payload, 0)
-        if type(message) is not int or not REQUEST <= message <= EXCEPTION:
-            raise ProtocolError(f"a message of the unknown type {message!r:.40}")
-    else:
-        raise ProtocolError(f"a message starts with byte 0x{first:02x}; 1, 2, 3 or 0x12 were expected")
-    if type(sequence) is not int:
-        raise ProtocolError(f"a message's sequence number is of type {type(sequence).__name__}")
-    return dialect, message, sequence, body
+    dialect, message, sequence, start = read_head(payload)
+    return dialect, message, sequence, brine.load_from(payload, start)

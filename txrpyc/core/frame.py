@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import struct
 import zlib
+from enum import Enum
 from typing import Final
 
 from txrpyc.errors import EncodingError, LimitExceeded, ProtocolError
 
-__all__ = ["COMPRESS_FROM", "DEFAULT_LIMIT", "FrameDecoder", "encode_frame"]
+__all__ = ["COMPRESS_FROM", "DEFAULT_LIMIT", "Compression", "FrameDecoder", "encode_frame", "frame_of"]
 
 _HEAD = struct.Struct("!LB")
 _TRAILER: Final = b"\n"
@@ -33,27 +34,85 @@ DEFAULT_LIMIT: Final = 1 << 30
 _LEVEL: Final = 1
 """rpyc's level of compression."""
 
+_SAMPLE: Final = 4096
+"""Bytes, at the middle of a long payload, by which it is judged whether compressing the whole is worth it."""
+
+_WORTH_IT: Final = 0.9
+"""The compressed share of the sample up to which it is."""
+
+_OWN_PIECE: Final = 1 << 16
+"""Bytes from which on a part of a payload is sent by itself: copying it into one piece with the others would cost
+more than one more piece does.
+"""
+
+
+class Compression(Enum):
+    """When payloads of more than 3000 bytes are compressed."""
+
+    NEVER = "never"
+    SAMPLED = "sampled"
+    """If a sample shrinks."""
+    ALWAYS = "always"
+    """As rpyc does."""
+
 
 def encode_frame(payload: bytes, *, compress: bool, limit: int = DEFAULT_LIMIT) -> bytes:
-    """Give the frame of a payload.
+    """Give the frame of a payload. Raises as `frame_of`.
 
     Args:
         compress: whether a payload of more than 3000 bytes is compressed, as rpyc always does.
+        limit: the longest payload, in bytes, before compression.
+    """
+    return b"".join(frame_of([payload], Compression.ALWAYS if compress else Compression.NEVER, limit))
+
+
+def frame_of(parts: list[bytes], compression: Compression, limit: int) -> list[bytes]:
+    """Give the frame of a payload that is the parts in a row; in pieces, so that long parts need not be copied.
+
+    Args:
+        parts: the payload.
+        compression: when it is compressed.
         limit: the longest payload, in bytes, before compression.
 
     Raises:
         EncodingError: the payload is longer than the limit.
     """
-    size = len(payload)
+    size = sum(map(len, parts))
     if size > limit:
         raise EncodingError(
             f"a message of {size} bytes is longer than the limit of {limit} bytes; "
             "send it in pieces, or raise `max_frame` in the configuration of both sides"
         )
-    if compress and size >= COMPRESS_FROM:
-        payload = zlib.compress(payload, _LEVEL)
-        return b"".join((_HEAD.pack(len(payload), 1), payload, _TRAILER))
-    return b"".join((_HEAD.pack(size, 0), payload, _TRAILER))
+    flag = 0
+    if size >= COMPRESS_FROM and compression is not Compression.NEVER:
+        payload = b"".join(parts)
+        if compression is Compression.ALWAYS or _is_worth_it(payload):
+            payload = zlib.compress(payload, _LEVEL)
+            size, flag = len(payload), 1
+        parts = [payload]
+    if size < _OWN_PIECE:
+        return [b"".join((_HEAD.pack(size, flag), *parts, _TRAILER))]
+    return _gathered([_HEAD.pack(size, flag), *parts, _TRAILER])
+
+
+def _is_worth_it(payload: bytes) -> bool:
+    if len(payload) <= 4 * _SAMPLE:
+        return True
+    middle = len(payload) // 2
+    return len(zlib.compress(payload[middle : middle + _SAMPLE], _LEVEL)) <= _WORTH_IT * _SAMPLE
+
+
+def _gathered(parts: list[bytes]) -> list[bytes]:
+    """Join what stands between long parts."""
+    pieces: list[bytes] = []
+    small: list[bytes] = []
+    for part in parts:
+        if len(part) < _OWN_PIECE:
+            small.append(part)
+        else:
+            pieces += (b"".join(small), part)
+            small = []
+    return [*pieces, b"".join(small)]
 
 
 class FrameDecoder:
@@ -77,37 +136,48 @@ class FrameDecoder:
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take the next piece; give the payloads that it completes. Raises as the module says."""
+        size = len(data)
+        if not self._buffer and size > _HEAD.size and data[4] == 0 and data[-1] == 0x0A:
+            # The commonest: one whole frame.
+            length = int.from_bytes(data[:4], "big")
+            if length == size - _HEAD.size - 1 and length <= self._limit:
+                return [data[_HEAD.size : -1]]
+        return self._feed(data)
+
+    def _feed(self, data: bytes) -> list[bytes]:
         buffer = self._buffer
-        if buffer:
-            buffer += data
-            if len(buffer) < self._need:
-                return []
-            data = bytes(buffer)
-            buffer.clear()
+        if not buffer:
+            payloads, end = self._cut(data)
+            buffer += memoryview(data)[end:]
+            return payloads
+        buffer += data
+        if len(buffer) < self._need:
+            return []
+        with memoryview(buffer) as view:
+            payloads, end = self._cut(view)
+        del buffer[:end]
+        return payloads
+
+    def _cut(self, data: bytes | memoryview) -> tuple[list[bytes], int]:
+        """Give the payloads in the data, and where the first incomplete frame begins; note how much of that must be
+        there before a look is worth it.
+        """
         payloads: list[bytes] = []
         start, size = 0, len(data)
+        self._need = _HEAD.size
         while size - start >= _HEAD.size:
             length, flag = _HEAD.unpack_from(data, start)
             self._check(length, flag)
             end = start + _HEAD.size + length
             if end + 1 > size:
+                self._need = end + 1 - start
                 break
             if data[end] != 0x0A:
                 raise ProtocolError(f"a frame ends with byte 0x{data[end]:02x} instead of a newline")
             payload = data[start + _HEAD.size : end]
-            payloads.append(self._inflate(payload) if flag else payload)
+            payloads.append(self._inflate(payload) if flag else bytes(payload))
             start = end + 1
-        self._keep(data, start)
-        return payloads
-
-    def _keep(self, data: bytes, start: int) -> None:
-        """Hold what is left from `start` on, and note how much must be there before a look is worth it."""
-        left = len(data) - start
-        if left:
-            self._buffer += memoryview(data)[start:]
-        self._need = _HEAD.size
-        if left >= _HEAD.size:
-            self._need += _HEAD.unpack_from(data, start)[0] + 1
+        return payloads, start
 
     def _check(self, length: int, flag: int) -> None:
         if length > self._limit:
@@ -118,7 +188,7 @@ class FrameDecoder:
         if flag > 1:
             raise ProtocolError(f"a frame's compression flag is {flag}; it can be 0 or 1")
 
-    def _inflate(self, payload: bytes) -> bytes:
+    def _inflate(self, payload: bytes | memoryview) -> bytes:
         inflater = zlib.decompressobj()
         try:
             inflated = inflater.decompress(payload, self._limit + 1)

@@ -10,6 +10,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from txrpyc.core.identity import Identity, describe, identify
@@ -84,11 +85,6 @@ class LentTable:
         loans.clear()
 
 
-class _Death(weakref.ref[Any]):
-    __slots__ = ("identity",)
-    identity: Identity
-
-
 class _Borrowed:
     """`unmade` counts the arrivals for which a proxy is still to be made; until then nothing is given back."""
 
@@ -97,7 +93,7 @@ class _Borrowed:
     def __init__(self) -> None:
         self.count = 0
         self.unmade = 0
-        self.proxy: _Death | None = None
+        self.proxy: weakref.ref[Any] | None = None
 
     def living(self) -> Any | None:
         return self.proxy() if self.proxy is not None else None
@@ -112,11 +108,14 @@ class BorrowedTable:
     Args:
         on_release: called without arguments, from any thread and inside garbage collections, when the list
             stops being empty.
+
+    Attributes:
+        released: that list, not empty if there is something for `take_released` to give.
     """
 
     def __init__(self, on_release: Callable[[], None]) -> None:
         self._entries: dict[Identity, _Borrowed] = {}
-        self._released: deque[Identity] = deque()
+        self.released: deque[Identity] = deque()
         self._lock = threading.RLock()
         self._on_release = on_release
         self._asked = False
@@ -154,8 +153,7 @@ class BorrowedTable:
             return make(identity)  # cleared meanwhile: nothing is counted any more
         if proxy is None:
             proxy = make(identity)
-            entry.proxy = _Death(proxy, self._died)
-            entry.proxy.identity = identity
+            entry.proxy = weakref.ref(proxy, partial(self._died, identity))
         with self._lock:
             entry.unmade -= 1
         return proxy
@@ -168,13 +166,12 @@ class BorrowedTable:
                 entry.unmade -= 1
         self._note(identity)
 
-    def _died(self, death: weakref.ref[Any]) -> None:
-        assert isinstance(death, _Death)
-        self._note(death.identity)
+    def _died(self, identity: Identity, death: weakref.ref[Any]) -> None:
+        self._note(identity)
 
     def _note(self, identity: Identity) -> None:
         # Noted first: who takes the list lowers the flag before, so either it sees this one, or it is asked again.
-        self._released.append(identity)
+        self.released.append(identity)
         if not self._asked and not self._closed:
             self._asked = True
             self._on_release()
@@ -183,7 +180,7 @@ class BorrowedTable:
         """Give the objects to give back, each with its count, and forget them. One that came again meanwhile is
         kept.
         """
-        released = self._released
+        released = self.released
         self._asked = False
         if not released:
             return []
@@ -193,17 +190,23 @@ class BorrowedTable:
                 identity = released.popleft()
             except IndexError:
                 break
-            with self._lock:
-                entry = self._entries.get(identity)
-                if entry is None or entry.unmade > 0 or entry.living() is not None:
-                    continue
-                del self._entries[identity]
-            taken.append((identity, entry.count))
+            count = self._forget(identity)
+            if count:
+                taken.append((identity, count))
         return taken
+
+    def _forget(self, identity: Identity) -> int:
+        """Forget an object; give its count, or 0 if it is there (again) or was forgotten already."""
+        with self._lock:
+            entry = self._entries.get(identity)
+            if entry is None or entry.unmade > 0 or entry.living() is not None:
+                return 0
+            del self._entries[identity]
+        return entry.count
 
     def clear(self) -> None:
         """Forget everything: the connection is gone."""
         with self._lock:
             self._closed = True
             self._entries = {}
-            self._released.clear()
+            self.released.clear()

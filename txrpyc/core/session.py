@@ -21,22 +21,31 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final, Protocol
 
 from txrpyc.core import vinegar
-from txrpyc.core.boxing import Boxer, ProxyMaker, Unmade, read_release
-from txrpyc.core.brine import dump
+from txrpyc.core.boxing import Boxer, ProxyReader
+from txrpyc.core.brine import dump, dump_int, load_from
 from txrpyc.core.config import Rules
-from txrpyc.core.consts import DEL, EXCEPTION, INSPECT, LABEL_LOCAL_REF, LABEL_TUPLE, LABEL_VALUE, REPLY, REQUEST
-from txrpyc.core.envelope import Dialect, open_envelope, seal, translate
+from txrpyc.core.consts import DEL, EXCEPTION, INSPECT, LABEL_LOCAL_REF, LABEL_TUPLE, LABEL_VALUE, REPLY, REQUEST, Verb
+from txrpyc.core.envelope import Dialect, heads_of, read_head
 from txrpyc.core.events import BadRequest, Event, Failure, OtherDialect, Reply, Request
-from txrpyc.core.frame import FrameDecoder, encode_frame
+from txrpyc.core.frame import Compression, FrameDecoder, frame_of
 from txrpyc.core.identity import Identity, class_of
 from txrpyc.core.objects import BorrowedTable, LentTable
+from txrpyc.core.unboxing import ProxyMaker, Unboxer, Unmade, read_release, read_verb
 from txrpyc.errors import EncodingError, ProtocolError, TxRPyCError, UnknownReference
 from txrpyc.version import RPYC_5_VERSION, RPYC_VERSION
 
 __all__ = ["BadRequest", "Event", "Failure", "OtherDialect", "Reply", "Request", "Session"]
+
+
+_VERBS: Final = {int(verb): b"\x11" + dump(int(verb)) for verb in Verb}
+"""What stands before the arguments of a request."""
+
+
+class Proxies(ProxyReader, ProxyMaker, Protocol):
+    """What a face provides: it makes proxies, and knows them."""
 
 
 class _Held:
@@ -59,7 +68,7 @@ class Session:
 
     Args:
         rules: the rules to start with; `rules` may be assigned later.
-        maker: makes the proxies.
+        maker: makes the proxies, and knows them.
         expects: tells whether the answer to a sequence number of ours is still waited for.
         on_release: called when there is something to give back, from any thread; see `BorrowedTable`.
     """
@@ -67,21 +76,23 @@ class Session:
     def __init__(
         self,
         rules: Rules,
-        maker: ProxyMaker,
+        maker: Proxies,
         expects: Callable[[int], bool],
         on_release: Callable[[], None],
     ) -> None:
         self.rules = rules
         self.lent = LentTable()
         self.borrowed = BorrowedTable(on_release)
-        self.compress = rules.compression != "never"
+        self.compression = Compression.NEVER if rules.compression == "never" else Compression.ALWAYS
         self.dialect = Dialect(rules.protocol_version) if rules.protocol_version else None
+        self._heads = heads_of(self.dialect or Dialect.V6)
         self._maker = maker
         self._expects = expects
-        self._boxer = Boxer(maker, self.lent, self.borrowed)
+        self._boxer = Boxer(maker, self.lent)
+        self._unboxer = Unboxer(maker, self.lent, self.borrowed)
         self._decoder = FrameDecoder(rules.max_frame)
         self._sequences = itertools.count()
-        self._unconfirmed: list[bytes] | None = None if self.dialect else []
+        self._unconfirmed: list[tuple[int, list[bytes]]] | None = None if self.dialect else []
         self._frames: deque[bytes] = deque()
         self._inspections: dict[int, Identity] = {}
         self._held_requests: deque[_Held] = deque()
@@ -89,61 +100,77 @@ class Session:
 
     # Asked by the protocol: what to send.
 
-    def encode_request(self, verb: int, arguments: tuple[Any, ...]) -> tuple[int, bytes]:
-        """Give the sequence number and the frame of a new request. Any thread may call.
+    def encode_request(self, verb: int, arguments: tuple[Any, ...]) -> tuple[int, list[bytes]]:
+        """Give the sequence number and the frame, in pieces, of a new request. Any thread may call.
 
         Raises:
             EncodingError: an argument cannot be sent; nothing has changed.
         """
         sequence = next(self._sequences)
-        return sequence, self._boxed(REQUEST, sequence, b"\x11" + dump(int(verb)), arguments)
+        head = _VERBS.get(verb) or b"\x11" + dump(int(verb))
+        return sequence, self._boxed(REQUEST, [self._heads[REQUEST], dump_int(sequence), head], arguments)
 
-    def encode_reply(self, sequence: int, value: Any) -> bytes:
+    def encode_reply(self, sequence: int, value: Any) -> list[bytes]:
         """Give the frame that answers a request with a value. Any thread may call. Raises as `encode_request`."""
-        return self._boxed(REPLY, sequence, b"", value)
+        return self._boxed(REPLY, [self._heads[REPLY], dump_int(sequence)], value)
 
-    def encode_failure(self, sequence: int, error: BaseException) -> bytes:
+    def encode_failure(self, sequence: int, error: BaseException) -> list[bytes]:
         """Give the frame that answers a request with an exception. Any thread may call."""
         version = RPYC_5_VERSION if self.dialect is Dialect.V5 else RPYC_VERSION
         try:
-            return self._frame(EXCEPTION, sequence, dump(vinegar.dump(error, self.rules, version)))
+            return self._sealed(EXCEPTION, sequence, dump(vinegar.dump(error, self.rules, version)))
         except Exception as reason:
             # Too long, or too deep, to be told in full; or its class does what nobody expects.
             why = str(reason) if isinstance(reason, TxRPyCError) else vinegar.name_of(type(reason))
             brief = EncodingError(f"a {vinegar.name_of(type(error))} was raised, which cannot be sent: {why}")
-            return self._frame(EXCEPTION, sequence, dump(vinegar.dump(brief, self.rules, version)))
+            return self._sealed(EXCEPTION, sequence, dump(vinegar.dump(brief, self.rules, version)))
 
     def take_frames(self) -> list[bytes]:
         """Give the frames that are to be sent by themselves: releases, inspections, answers to releases. Any thread
         may call.
         """
         frames: list[bytes] = []
+        if not self._frames and not self.borrowed.released:
+            return frames
         while self._frames:
             try:
                 frames.append(self._frames.popleft())
             except IndexError:
                 break
         for identity, count in self.borrowed.take_released():
-            body = dump((DEL, (LABEL_TUPLE, ((LABEL_LOCAL_REF, identity), (LABEL_VALUE, count)))))
-            frames.append(self._frame(REQUEST, next(self._sequences), body))
+            frames += self._release(identity, count)
         return frames
 
-    def _boxed(self, message: int, sequence: int, head: bytes, value: Any) -> bytes:
-        out = [head]
-        lent = self._boxer.encode(value, out)
+    def _release(self, identity: Identity, count: int) -> list[bytes]:
+        body = dump((DEL, (LABEL_TUPLE, ((LABEL_LOCAL_REF, identity), (LABEL_VALUE, count)))))
+        return self._sealed(REQUEST, next(self._sequences), body)
+
+    def _boxed(self, message: int, parts: list[bytes], value: Any) -> list[bytes]:
+        """Give the frame of a message that begins with these parts, and ends with a boxed value."""
+        lent = self._boxer.encode(value, parts)
         try:
-            return self._frame(message, sequence, b"".join(out))
+            return self._frame(message, parts)
         except EncodingError:
             self._boxer.take_back(lent)
             raise
 
-    def _frame(self, message: int, sequence: int, body: bytes) -> bytes:
-        payload = seal(self.dialect or Dialect.V6, message, sequence, body)
-        frame = encode_frame(payload, compress=self.compress, limit=self.rules.max_frame)
-        unconfirmed = self._unconfirmed
-        if unconfirmed is not None:
-            unconfirmed.append(payload)
+    def _sealed(self, message: int, sequence: int, body: bytes) -> list[bytes]:
+        return self._frame(message, [self._heads[message], dump(sequence), body])
+
+    def _frame(self, message: int, parts: list[bytes]) -> list[bytes]:
+        frame = frame_of(parts, self.compression, self.rules.max_frame)
+        if self._unconfirmed is not None:
+            self._confirm_later(message, parts)
         return frame
+
+    def _confirm_later(self, message: int, parts: list[bytes]) -> None:
+        unconfirmed = self._unconfirmed  # which another thread may take away at any point
+        if unconfirmed is not None:
+            unconfirmed.append((message, parts))
+
+    def _speak(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self._heads = heads_of(dialect)
 
     def change_dialect(self, dialect: Dialect) -> list[bytes]:
         """Begin anew with a peer of another dialect, before any of its messages was taken in; give the frames to send.
@@ -151,12 +178,12 @@ class Session:
         Nothing of what was sent so far was understood, or even sent, so all of it is among these.
         """
         unconfirmed, self._unconfirmed = self._unconfirmed or [], None
-        self.dialect = dialect
+        self._speak(dialect)
         self._decoder = FrameDecoder(self.rules.max_frame)
-        return [
-            encode_frame(translate(payload, dialect), compress=self.compress, limit=self.rules.max_frame)
-            for payload in unconfirmed
-        ]
+        frames: list[bytes] = []
+        for message, parts in unconfirmed:
+            frames += frame_of([self._heads[message], *parts[1:]], self.compression, self.rules.max_frame)
+        return frames
 
     # Asked by the protocol: what came.
 
@@ -164,26 +191,29 @@ class Session:
         """Take bytes from the peer and give the events that they complete. See the module."""
         events: list[Event] = []
         for payload in self._decoder.feed(data):
-            dialect, message, sequence, body = open_envelope(payload)
-            if self._unconfirmed and dialect is Dialect.V5:
-                return [*events, OtherDialect(dialect)]
-            self._unconfirmed = None
-            self.dialect = dialect
-            event = self._message(message, sequence, body)
+            dialect, message, sequence, start = read_head(payload)
+            if self._unconfirmed is not None:
+                if self._unconfirmed and dialect is Dialect.V5:
+                    return [*events, OtherDialect(dialect)]
+                self._unconfirmed = None
+            if dialect is not self.dialect:
+                self._speak(dialect)
+            event = self._message(message, sequence, payload, start)
             if event is not None:
                 events.append(event)
             if self._held_requests or self._held_answers:
                 events += self._resumed()
         return events
 
-    def _message(self, message: int, sequence: int, body: Any) -> Event | None:
+    def _message(self, message: int, sequence: int, payload: bytes, start: int) -> Event | None:
         if message == REQUEST:
-            return self._request(sequence, body)
+            return self._request(sequence, payload, start)
         if sequence in self._inspections:
-            self._learn(self._inspections.pop(sequence), message, body)
+            self._learn(self._inspections.pop(sequence), message, payload, start)
             return None
         if message == REPLY:
-            return self._reply(sequence, body)
+            return self._reply(sequence, payload, start)
+        body = load_from(payload, start)
         if not self._expects(sequence):
             return None
         try:
@@ -191,27 +221,26 @@ class Session:
         except ProtocolError as error:
             return Failure(sequence, error)
 
-    def _request(self, sequence: int, body: Any) -> Event | None:
+    def _request(self, sequence: int, payload: bytes, start: int) -> Event | None:
         unmade: list[Unmade] = []
         try:
-            if type(body) is not tuple or len(body) != 2 or type(body[0]) is not int:
-                raise ProtocolError("a request that is not a pair of verb and arguments")
-            verb, package = body
+            verb, begin = read_verb(payload, start)
             if verb == DEL:
-                self.lent.give_back(*read_release(package))
-                self._frames.append(self.encode_reply(sequence, None))
+                self.lent.give_back(*read_release(load_from(payload, begin)))
+                self._frames += self.encode_reply(sequence, None)
                 return None
-            arguments = self._boxer.decode(package, unmade)
+            arguments = self._unboxer.decode(payload, begin, unmade)
             if type(arguments) is not tuple:
                 raise ProtocolError("a request whose arguments are not a tuple")
         except (ProtocolError, UnknownReference) as error:
             self._drop(unmade)
+            load_from(payload, start)  # if it is not even brine, the connection cannot go on
             return self._in_order(BadRequest(sequence, error))
         if not unmade:
             event = Request(sequence, verb, arguments)
             # What the peer sends next may wait for this inspection, and what we hold for that.
             return event if verb == INSPECT else self._in_order(event)
-        held = _Held(lambda: Request(sequence, verb, self._boxer.settle(arguments)), self._inspect(unmade))
+        held = _Held(lambda: Request(sequence, verb, self._unboxer.settle(arguments)), self._inspect(unmade))
         self._held_requests.append(held)
         return None
 
@@ -221,12 +250,13 @@ class Session:
         self._held_requests.append(_Held(lambda: event, set()))
         return None
 
-    def _reply(self, sequence: int, package: Any) -> Event | None:
+    def _reply(self, sequence: int, payload: bytes, start: int) -> Event | None:
         unmade: list[Unmade] = []
         try:
-            value = self._boxer.decode(package, unmade)
+            value = self._unboxer.decode(payload, start, unmade)
         except (ProtocolError, UnknownReference) as error:
             self._drop(unmade)
+            load_from(payload, start)
             return Failure(sequence, error) if self._expects(sequence) else None
         if not self._expects(sequence):
             # Too late, or unasked for. The proxies in it die here, which gives them back.
@@ -234,7 +264,7 @@ class Session:
             return None
         if not unmade:
             return Reply(sequence, value)
-        self._held_answers.append(_Held(lambda: Reply(sequence, self._boxer.settle(value)), self._inspect(unmade)))
+        self._held_answers.append(_Held(lambda: Reply(sequence, self._unboxer.settle(value)), self._inspect(unmade)))
         return None
 
     # Messages that wait for classes.
@@ -251,18 +281,18 @@ class Session:
                 sequence = next(self._sequences)
                 self._inspections[sequence] = hole.identity
                 body = dump((INSPECT, (LABEL_VALUE, (hole.identity,))))
-                self._frames.append(self._frame(REQUEST, sequence, body))
+                self._frames += self._sealed(REQUEST, sequence, body)
         return needed
 
-    def _learn(self, identity: Identity, message: int, body: Any) -> None:
+    def _learn(self, identity: Identity, message: int, payload: bytes, start: int) -> None:
         """Take the answer to an inspection. A peer that refuses it gets proxies without special methods."""
         offered: Any = None
         unmade: list[Unmade] = []
         if message == REPLY:
             try:
-                offered = self._boxer.decode(body, unmade)
+                offered = self._unboxer.decode(payload, start, unmade)
             except (ProtocolError, UnknownReference):
-                pass
+                load_from(payload, start)
             self._drop(unmade)
         # Plain tuples only: going over a proxy would ask the peer.
         methods = filter(_is_method, offered) if type(offered) is tuple else ()

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 
+from txrpyc.core.boxing import dump_identity
 from txrpyc.core.config import Rules, make_rules
 from txrpyc.core.consts import Verb
 from txrpyc.core.identity import Identity
@@ -28,7 +29,7 @@ class Connection:
     """A connection. Programs get one from `txrpyc.deferred.connect`, and services in `on_connect`. For the reactor's
     thread only.
 
-    It makes the remote objects (`txrpyc.core.boxing.ProxyMaker`); `Serving` carries out what the peer asks.
+    It makes the remote objects (`txrpyc.core.session.Proxies`); `Serving` carries out what the peer asks.
 
     Args:
         service: what this side offers.
@@ -138,14 +139,18 @@ class Connection:
         assert isinstance(call, RemoteCall)
         return call
 
-    # ProxyMaker: remote objects need to know nothing of their class.
+    # Proxies: remote objects need to know nothing of their class.
 
-    def identity_of(self, value: object) -> tuple[Identity, bool] | None:
-        """Give the identity of a remote object, and whether it is of this connection; None for anything else that
-        can be lent.
-        """
+    def reference_of(self, value: object) -> bytes | None:
+        """Give the brine of the identity of a remote object of this connection; None for anything else."""
+        if type(value) is RemoteObject and value._connection is self:
+            return dump_identity(value._identity)
+        return None
+
+    def identity_of(self, value: object) -> Identity | None:
+        """Give the identity of a remote object of any connection; None for anything else that can be lent."""
         if type(value) is RemoteObject:
-            return value._identity, value._connection is self
+            return value._identity
         if issubclass(type(value), (RemotePath, Deferred, CoroutineType)):  # by its type: its __class__ may raise
             raise EncodingError(f"{value!r} cannot be sent: await it, and send what it gives")
         return None
