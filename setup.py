@@ -38,6 +38,8 @@ setup(
     install_requires=["Twisted>=23.10", "zope.interface>=5.5", "attrs>=22.2"],
     extras_require={
         "tls": ["Twisted[tls]>=23.10"],
+        # What `python3 -m benchmarks` draws charts with; it installs that itself.
+        "bench": ["matplotlib>=3.8"],
         "test": [
             "Twisted[tls]>=23.10",
             "build>=1.0",

@@ -211,7 +211,8 @@ class RPyCProtocol(Protocol):
             events = self.session.receive_data(data)
             if self._threaded and len(events) == 1:
                 self._handle(events[0])
-                owed = self.session.take_frames()
+                # Answers to releases travel with the answer to a request that came behind them.
+                owed = self.session.take_urgent() if type(events[0]) is Request else self.session.take_frames()
                 if owed:
                     self.outflow.write(owed)
             else:

@@ -38,7 +38,7 @@ class MailboxTests(SynchronousTestCase):
         """Jobs are taken in the order in which they came, then none."""
         taken = [self.mailbox.take() for _ in range(4)]
         self.assertEqual(taken, [*self.jobs, None])
-        self.assertFalse(self.mailbox)
+        self.assertFalse(self.mailbox.jobs)
 
     def test_until(self) -> None:
         """A wait whose condition holds takes no job that came later."""

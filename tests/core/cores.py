@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Any
 
 from txrpyc.core import brine
-from txrpyc.core.boxing import dump_identity
+from txrpyc.core.boxing import box_local
 from txrpyc.core.config import make_rules
 from txrpyc.core.consts import INSPECT, LABEL_TUPLE, REQUEST, Verb
 from txrpyc.core.envelope import Dialect, open_envelope, seal
@@ -38,7 +38,7 @@ class Maker:
         self.methods: dict[tuple[str, int, bool], _Methods] = {}
 
     def reference_of(self, value: object) -> bytes | None:
-        return dump_identity(value.identity) if type(value) is Proxy and value.maker is self else None
+        return box_local(value.identity) if type(value) is Proxy and value.maker is self else None
 
     def identity_of(self, value: object) -> Identity | None:
         return value.identity if type(value) is Proxy else None

@@ -78,7 +78,7 @@ class AsyncResult:
 
     def __init__(self, connection: Asking) -> None:
         self._connection = connection
-        self._since = connection.hub.posted
+        self._since = connection.hub.mailbox.posted
         self._state = _PENDING
         self._content: Any = None
         self._deadline: float | None = None

@@ -98,7 +98,7 @@ class Connection(Line):
             refuse_reactor_thread("a blocking remote operation", "use txrpyc.deferred")
         check_stack(30)  # now, not in the wait: the peer would go on with a request that nobody waits for any more
         hub = self.hub
-        since = hub.posted
+        since = hub.mailbox.posted
         deadline = None if timeout is None else monotonic() + timeout
         call = Call(hub)
         self.protocol.send(call, handler, args)

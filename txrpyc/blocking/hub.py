@@ -54,6 +54,9 @@ class Hub:
         leadership: makes the steps; None if the connection lives in a reactor that leads for ever.
         on_job: called, by whoever posts, after a job was put into the mailbox: somebody should come and serve. None
             calls nobody.
+
+    Attributes:
+        mailbox: the jobs.
     """
 
     def __init__(self, leadership: Leadership | None, on_job: Callable[[], None] | None = None) -> None:
@@ -67,7 +70,7 @@ class Hub:
         self._in_step = False
         self._sleepers = 0
         # A resident connection's jobs are for workers alone, who see to it that not too many are under way at once.
-        self._mailbox = Mailbox(open_to_all=leadership is not None)
+        self.mailbox = Mailbox(open_to_all=leadership is not None)
         self._ended = False
         self._disposed = leadership is None
 
@@ -75,7 +78,7 @@ class Hub:
 
     def post(self, job: Job) -> None:
         """Put a job into the mailbox. Any thread may call; a leader usually does."""
-        self._mailbox.put(job)
+        self.mailbox.put(job)
         if self._sleepers:
             self.brought()
         if self._on_job is not None:
@@ -118,26 +121,21 @@ class Hub:
         return self._in_step and self._lead.get(_LEADER) == get_ident()
 
     @property
-    def posted(self) -> int:
-        """How many jobs there have been."""
-        return self._mailbox.posted
-
-    @property
     def has_jobs(self) -> bool:
         """Whether the mailbox holds something."""
-        return bool(self._mailbox)
+        return bool(self.mailbox.jobs)
 
     # For servants.
 
     def hire(self) -> None:
         """From now on, jobs are done by this thread (and others hired) only."""
         with self._changed:
-            self._mailbox.hire()
+            self.mailbox.hire()
 
     def dismiss(self) -> None:
         """This thread is no servant any more."""
         with self._changed:
-            self._mailbox.dismiss()
+            self.mailbox.dismiss()
             self._changed.notify_all()
 
     # For those who wait.
@@ -157,7 +155,7 @@ class Hub:
             done: the condition. It must be quick and call nobody.
             deadline: a time of `time.monotonic`; None means for ever.
             serve: whether this thread may do jobs.
-            since: what `posted` was before the request was sent whose answer this waits for. A thread that is deep in
+            since: what `mailbox.posted` was before the request was sent whose answer this waits for. A thread that is deep in
                 jobs leaves older ones alone, which that answer will not depend on.
             checked: whether the caller has just looked, by `check_stack`, that there is room on the stack.
 
@@ -176,19 +174,19 @@ class Hub:
         left: float | None = None
         while True:
             if until is None and done():
-                until = self._mailbox.posted
+                until = self.mailbox.posted
             if deadline is not None:
                 left = deadline - monotonic()
             # Late, no jobs any more: a busy peer would keep this thread for ever.
-            if self._mailbox and serve and (left is None or left > 0):
-                job = self._mailbox.take(since, until)
+            if self.mailbox.jobs and serve and (left is None or left > 0):
+                job = self.mailbox.take(since, until)
                 if job is not None:
-                    self._mailbox.run(job)
+                    self.mailbox.run(job)
                     continue
             if until is not None or self._ended or (left is not None and left <= 0):
                 return until is not None or done()
             if not self._make_step(me, left):
-                self._sleep(lambda: done() or (serve and self._mailbox.offers(since)), left)
+                self._sleep(lambda: done() or (serve and self.mailbox.offers(since)), left)
 
     def glance(self) -> None:
         """Take in what is there already, without waiting; nothing if another thread leads. Does no job."""
@@ -197,10 +195,10 @@ class Hub:
 
     def do_job(self) -> bool:
         """Do one job, if there is one that this thread may do; tell whether there was."""
-        job = self._mailbox.take()
+        job = self.mailbox.take()
         if job is None:
             return False
-        self._mailbox.run(job)
+        self.mailbox.run(job)
         return True
 
     def _sleep(self, wanted: Callable[[], bool], left: float | None) -> None:

@@ -47,21 +47,22 @@ class Mailbox:
 
     Args:
         open_to_all: whether any thread that waits may take jobs while there are no servants.
+
+    Attributes:
+        jobs: what is there to do, each with its number.
+        posted: how many jobs there have been.
     """
 
     def __init__(self, open_to_all: bool) -> None:
         self._open_to_all = open_to_all
-        self._jobs: deque[tuple[int, Job]] = deque()
+        self.jobs: deque[tuple[int, Job]] = deque()
         self._servants: set[int] = set()
         self._depths: dict[int, int] = {}
         self.posted = 0
 
-    def __bool__(self) -> bool:
-        return bool(self._jobs)
-
     def put(self, job: Job) -> None:
         """Add a job behind all others."""
-        self._jobs.append((self.posted, job))
+        self.jobs.append((self.posted, job))
         self.posted += 1
 
     def hire(self) -> None:
@@ -84,7 +85,7 @@ class Mailbox:
             return None
         if until is None and self._depths.get(get_ident(), 0) < _DEEP:
             try:
-                return self._jobs.popleft()[1]
+                return self.jobs.popleft()[1]
             except IndexError:
                 return None
         while True:
@@ -92,7 +93,7 @@ class Mailbox:
             if found is None:
                 return None
             try:
-                self._jobs.remove(found)
+                self.jobs.remove(found)
             except ValueError:
                 continue  # another thread was faster
             return found[1]
@@ -106,7 +107,7 @@ class Mailbox:
 
     def _find(self, since: int, until: int | None) -> tuple[int, Job] | None:
         """Give the job that `take` gives; None if there is none."""
-        jobs = self._jobs
+        jobs = self.jobs
         if self._depths.get(get_ident(), 0) >= _DEEP:
             found = next((entry for entry in tuple(jobs) if entry[0] >= since), None)
         else:

@@ -8,16 +8,16 @@ looks for them, on the class. Everything else is asked of the peer, attribute by
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Protocol
 
 from txrpyc.blocking.asking import Asking
 from txrpyc.blocking.local_types import find_local
-from txrpyc.core.boxing import dump_identity
+from txrpyc.core.boxing import box_local
 from txrpyc.core.consts import Verb
 from txrpyc.core.identity import LOCAL_ATTRS, Identity
 
-__all__ = ["BaseNetref", "NetrefMetaclass", "asyncreq", "connection_of", "is_netref", "packed_identity", "syncreq"]
+__all__ = ["BaseNetref", "NetrefMetaclass", "asyncreq", "boxed_reference", "connection_of", "is_netref", "syncreq"]
 
 _NEVER_REMOTE = frozenset(["__array_struct__", "__array_interface__"])
 """numpy would read memory at the addresses that these give."""
@@ -28,21 +28,14 @@ def is_netref(value: object) -> bool:
     return issubclass(type(value), BaseNetref)
 
 
-def connection_of(netref: Any) -> Asking:
-    """Give the connection of a netref."""
-    connection: Asking = object.__getattribute__(netref, "____conn__")
-    return connection
-
-
-def packed_identity(netref: Any) -> bytes:
-    """Give the brine of a netref's identity, which is made once."""
-    get = object.__getattribute__
+def boxed_reference(netref: Any) -> bytes:
+    """Give the boxed reference to a netref, which is made once."""
     try:
-        packed: bytes = get(netref, "____packed__")
+        return _boxed_of(netref)
     except AttributeError:
-        packed = dump_identity(get(netref, "____id_pack__"))
-        object.__setattr__(netref, "____packed__", packed)
-    return packed
+        boxed = box_local(object.__getattribute__(netref, "____id_pack__"))
+        object.__setattr__(netref, "____boxed__", boxed)
+        return boxed
 
 
 def syncreq(netref: Any, verb: int, *arguments: Any) -> Any:
@@ -83,10 +76,10 @@ class BaseNetref(metaclass=NetrefMetaclass):
     Attributes:
         ____conn__: the connection.
         ____id_pack__: the identity of the object.
-        ____packed__: its brine, once it was needed.
+        ____boxed__: the boxed reference to it, once it was needed.
     """
 
-    __slots__ = ("____conn__", "____id_pack__", "____packed__", "__weakref__")
+    __slots__ = ("____boxed__", "____conn__", "____id_pack__", "__weakref__")
 
     _local_class: ClassVar[type | None] = None
     """What `__class__` of a netref is; None if that must be asked."""
@@ -187,3 +180,10 @@ class BaseNetref(metaclass=NetrefMetaclass):
             return bool(syncreq(self, Verb.INSTANCECHECK, theirs))
         local = find_local(name)
         return local is not None and isinstance(other, local)
+
+
+# By the slots themselves, without a call of Python's: every remote operation needs them.
+connection_of: Callable[[Any], Asking] = vars(BaseNetref)["____conn__"].__get__
+"""Gives the connection of a netref."""
+
+_boxed_of: Callable[[Any], bytes] = vars(BaseNetref)["____boxed__"].__get__

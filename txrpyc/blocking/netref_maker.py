@@ -8,7 +8,7 @@ from typing import Any
 from txrpyc.blocking.asking import Asking
 from txrpyc.blocking.bound_method import MethodMemory
 from txrpyc.blocking.local_types import BUILTINS, find_local
-from txrpyc.blocking.netref import BaseNetref, NetrefMetaclass, connection_of, packed_identity, syncreq
+from txrpyc.blocking.netref import BaseNetref, NetrefMetaclass, boxed_reference, connection_of, syncreq
 from txrpyc.core.consts import CALL, CALLATTR
 from txrpyc.core.identity import LOCAL_ATTRS, Identity, class_of, methods_of_instances, offered_methods
 
@@ -75,10 +75,10 @@ class NetrefMaker:
         self._classes: dict[tuple[str, int, bool], type[BaseNetref]] = {}
 
     def reference_of(self, value: object) -> bytes | None:
-        """Give the brine of the identity of a netref of this connection; None for anything else."""
+        """Give the boxed reference to a netref of this connection; None for anything else."""
         if not issubclass(type(value), BaseNetref) or connection_of(value) is not self._connection:
             return None
-        return packed_identity(value)
+        return boxed_reference(value)
 
     def identity_of(self, value: object) -> Identity | None:
         """Give the identity of a netref of any connection; None for anything else."""

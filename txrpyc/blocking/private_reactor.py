@@ -46,10 +46,16 @@ class _Unregistered(_Reactor):
             selectable = self._selectables.get(descriptor)
             if selectable is None:
                 continue
-            if event == _INPUT:
-                self._read(selectable)
-            else:
+            if event != _INPUT:
                 self._doReadOrWrite(selectable, descriptor, event)  # type: ignore[no-untyped-call]
+                continue
+            try:
+                why = selectable.doRead()
+            except BaseException as error:
+                self._reading_failed(selectable, error)
+                continue
+            if why:
+                self._disconnectSelectable(selectable, why, True)  # type: ignore[no-untyped-call]
 
     def _do_what_is_due(self, timeout: float | None) -> float | None:
         """Call what is due; give how long may be waited."""
@@ -59,20 +65,15 @@ class _Unregistered(_Reactor):
         soonest = self.timeout()
         return soonest if soonest is not None and (timeout is None or soonest < timeout) else timeout
 
-    def _read(self, selectable: Any) -> None:
-        """Let a descriptor read. What is no Exception, a KeyboardInterrupt above all, is not kept from the caller, as
-        a reactor's own loop would; but the descriptor is closed, for what it read may be lost.
+    def _reading_failed(self, selectable: Any, error: BaseException) -> None:
+        """Close a descriptor whose reading raised, for what it read may be lost. What is no Exception, a
+        KeyboardInterrupt above all, is not kept from the caller, as a reactor's own loop would.
         """
-        try:
-            why = selectable.doRead()
-        except Exception as error:
+        if isinstance(error, Exception):
             self._log.failure("reading from {what} failed", what=selectable)
-            why = error
-        except BaseException as error:
-            self._disconnectSelectable(selectable, error, True)  # type: ignore[no-untyped-call]
-            raise
-        if why:
-            self._disconnectSelectable(selectable, why, True)  # type: ignore[no-untyped-call]
+        self._disconnectSelectable(selectable, error, True)  # type: ignore[no-untyped-call]
+        if not isinstance(error, Exception):
+            raise error
 
 
 class PrivateReactor:

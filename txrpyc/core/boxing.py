@@ -7,15 +7,16 @@ back if it fails.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
-from txrpyc.core.brine import BRINABLE, MAX_DEPTH, dump, dump_int, dump_into, dumpable, write_tuple_head
+from txrpyc.core.brine import BRINABLE, MAX_DEPTH, WRITERS, dump, dump_int, dumpable, write_tuple_head
 from txrpyc.core.consts import LABEL_LOCAL_REF, LABEL_REMOTE_REF, LABEL_TUPLE, LABEL_VALUE
 from txrpyc.core.identity import Identity
 from txrpyc.core.objects import LentTable
 from txrpyc.errors import EncodingError
 
-__all__ = ["Boxer", "ProxyReader", "dump_identity"]
+__all__ = ["Boxer", "ProxyReader", "box_local", "box_release", "dump_identity"]
 
 _HEAD = {
     label: b"\x11" + bytes((0x50 + label,)) for label in (LABEL_VALUE, LABEL_TUPLE, LABEL_LOCAL_REF, LABEL_REMOTE_REF)
@@ -29,9 +30,7 @@ class ProxyReader(Protocol):
     """What a face provides: it knows its proxies."""
 
     def reference_of(self, value: object) -> bytes | None:
-        """Give the encoding, by `dump_identity`, of the identity of a proxy of this very connection; None for
-        anything else.
-        """
+        """Give the encoding, by `box_local`, of a proxy of this very connection; None for anything else."""
 
     def identity_of(self, value: object) -> Identity | None:
         """Give the identity of a proxy of whichever connection; None if the value is no proxy.
@@ -43,7 +42,23 @@ class ProxyReader(Protocol):
 def dump_identity(identity: Identity) -> bytes:
     """Give the brine of an identity."""
     name, class_id, instance_id = identity
-    return b"".join((b"\x12", dump(name), dump_int(class_id), dump_int(instance_id)))
+    return b"".join((_begin(name), dump_int(class_id), dump_int(instance_id)))
+
+
+@lru_cache(maxsize=1000)
+def _begin(name: str) -> bytes:
+    """Give the brine of an identity as far as all objects of a class have it in common."""
+    return b"\x12" + dump(name)
+
+
+def box_local(identity: Identity) -> bytes:
+    """Give the boxed reference to an object of the receiver's."""
+    return _LOCAL + dump_identity(identity)
+
+
+def box_release(identity: Identity, count: int) -> bytes:
+    """Give the boxed arguments of a release (DEL)."""
+    return b"".join((_TUPLE, b"\x11", box_local(identity), _VALUE, dump_int(count)))
 
 
 class Boxer:
@@ -56,6 +71,7 @@ class Boxer:
 
     def __init__(self, proxies: ProxyReader, lent: LentTable) -> None:
         self._proxies = proxies
+        self._reference_of = proxies.reference_of
         self._lent = lent
 
     def encode(self, value: Any, out: list[bytes]) -> list[Identity]:
@@ -69,7 +85,10 @@ class Boxer:
         """
         lent: list[Identity] = []
         try:
-            self._encode(value, out, lent, MAX_DEPTH)
+            if type(value) is tuple and value and type(value[0]) not in BRINABLE:
+                self._encode_items(value, out, lent, MAX_DEPTH)  # a request's arguments: first the object it is about
+            else:
+                self._encode(value, out, lent, MAX_DEPTH)
         except BaseException:
             self.take_back(lent)
             raise
@@ -81,13 +100,11 @@ class Boxer:
             self._lent.give_back(identity)
 
     def _encode(self, value: Any, out: list[bytes], lent: list[Identity], depth: int) -> None:
-        kind = type(value)
-        if kind is tuple and value and type(value[0]) not in BRINABLE:
-            self._encode_items(value, out, lent, depth)  # a request's arguments: an object of the peer's comes first
-        elif kind in BRINABLE and dumpable(value, depth):
+        writer = WRITERS.get(type(value))
+        if writer is not None and dumpable(value, depth):
             out.append(_VALUE)
-            dump_into(value, out, depth)
-        elif kind is tuple:
+            writer(value, out, depth)
+        elif type(value) is tuple:
             self._encode_items(value, out, lent, depth)
         else:
             self._encode_reference(value, out, lent)
@@ -100,13 +117,14 @@ class Boxer:
         for item in value:
             if item is _NOTHING:  # most calls have no keywords
                 out.append(_NOTHING_BOXED)
-            else:
+            elif type(item) in BRINABLE:
                 self._encode(item, out, lent, depth - 2)
+            else:
+                self._encode_reference(item, out, lent)
 
     def _encode_reference(self, value: Any, out: list[bytes], lent: list[Identity]) -> None:
-        known = self._proxies.reference_of(value)
+        known = self._reference_of(value)
         if known is not None:
-            out.append(_LOCAL)
             out.append(known)
             return
         identity = self._lent.lend(value, self._proxies.identity_of(value))

@@ -20,6 +20,7 @@ from txrpyc.core.brine_reader import READ_DEPTH, load, load_from
 from txrpyc.core.brine_writer import (
     BRINABLE,
     MAX_DEPTH,
+    WRITERS,
     NotBrinable,
     dump,
     dump_int,
@@ -32,6 +33,7 @@ __all__ = [
     "BRINABLE",
     "MAX_DEPTH",
     "READ_DEPTH",
+    "WRITERS",
     "NotBrinable",
     "dump",
     "dump_int",

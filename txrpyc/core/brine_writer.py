@@ -29,7 +29,17 @@ from txrpyc.core.brine_tags import (
 )
 from txrpyc.errors import EncodingError, NotBrinable
 
-__all__ = ["BRINABLE", "MAX_DEPTH", "NotBrinable", "dump", "dump_int", "dump_into", "dumpable", "write_tuple_head"]
+__all__ = [
+    "BRINABLE",
+    "MAX_DEPTH",
+    "WRITERS",
+    "NotBrinable",
+    "dump",
+    "dump_int",
+    "dump_into",
+    "dumpable",
+    "write_tuple_head",
+]
 
 MAX_DEPTH: Final = 100
 """How deep tuples, frozensets and slices may nest in what is written. rpyc ends at Python's recursion limit, at 150
@@ -121,7 +131,7 @@ def _write_tuple(items: tuple[Any, ...], out: list[bytes], depth: int) -> None:
         if kind is int and SMALLEST <= item <= LARGEST:  # the commonest, without a call
             out.append(_SMALL_INTS[item - SMALLEST])
             continue
-        writer = _WRITERS.get(kind)
+        writer = WRITERS.get(kind)
         if writer is None:
             raise NotBrinable(kind)
         writer(item, out, depth - 1)
@@ -157,7 +167,7 @@ _CONSTANTS: Final[dict[Any, bytes]] = {
     Ellipsis: bytes((ELLIPSIS,)),
 }
 
-_WRITERS: Final[dict[type, _Writer]] = {
+WRITERS: Final[dict[type, _Writer]] = {
     type(None): _write_constant,
     type(NotImplemented): _write_constant,
     type(Ellipsis): _write_constant,
@@ -172,7 +182,7 @@ _WRITERS: Final[dict[type, _Writer]] = {
     slice: _write_slice,
 }
 
-BRINABLE: Final = frozenset(_WRITERS)
+BRINABLE: Final = frozenset(WRITERS)
 """The types that brine carries."""
 
 _SCALARS: Final = BRINABLE - {tuple, frozenset, slice}
@@ -188,7 +198,7 @@ def dump_into(value: Any, out: list[bytes], depth: int = MAX_DEPTH) -> None:
         NotBrinable: the value, or one inside it, is of a type that brine does not carry.
         EncodingError: it is of such a type, but has no encoding (see the module).
     """
-    writer = _WRITERS.get(type(value))
+    writer = WRITERS.get(type(value))
     if writer is None:
         raise NotBrinable(type(value))
     writer(value, out, depth)

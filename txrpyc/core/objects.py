@@ -132,7 +132,7 @@ class BorrowedTable:
     def borrow(self, identity: Identity) -> Any | None:
         """Count one more arrival of an object; give its proxy, or None if there is none alive.
 
-        After None the caller owes one call of `settle` or `drop`.
+        After None the caller owes one call of `settle` or `drop`. These three are the reader's: one thread at a time.
         """
         with self._lock:
             entry = self._entries.get(identity)
@@ -146,24 +146,21 @@ class BorrowedTable:
 
     def settle(self, identity: Identity, make: Callable[[Identity], Any]) -> Any:
         """Give the proxy of an object that `borrow` counted, made by `make` if there is still none alive."""
-        with self._lock:
-            entry = self._entries.get(identity)
-            proxy = entry.living() if entry is not None else None
+        entry = self._entries.get(identity)
         if entry is None:
             return make(identity)  # cleared meanwhile: nothing is counted any more
+        proxy = entry.living()
         if proxy is None:
             proxy = make(identity)
             entry.proxy = weakref.ref(proxy, partial(self._died, identity))
-        with self._lock:
-            entry.unmade -= 1
+        entry.unmade -= 1  # the last thing: until then nobody else touches the entry
         return proxy
 
     def drop(self, identity: Identity) -> None:
         """Give back an object that `borrow` counted and that will not get a proxy."""
-        with self._lock:
-            entry = self._entries.get(identity)
-            if entry is not None:
-                entry.unmade -= 1
+        entry = self._entries.get(identity)
+        if entry is not None:
+            entry.unmade -= 1
         self._note(identity)
 
     def _died(self, identity: Identity, death: weakref.ref[Any]) -> None:
@@ -182,8 +179,6 @@ class BorrowedTable:
         """
         released = self.released
         self._asked = False
-        if not released:
-            return []
         taken: list[tuple[Identity, int]] = []
         while released:
             try:

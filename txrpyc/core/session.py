@@ -12,7 +12,7 @@ What `receive_data` promises:
    would free them.
 2. An answer becomes one `Reply` or `Failure`. An answer to something that was never asked, or is not waited for any
    more, is dropped and its references are given back; whether it is waited for is the caller's to say (`expects`).
-3. What is owed to the peer in return (answers to releases, inspections) is in `take_frames`.
+3. What is owed to the peer in return (inspections, answers to releases) is in `take_frames`.
 4. `ProtocolError` means that the connection cannot go on.
 """
 
@@ -24,16 +24,16 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from txrpyc.core import vinegar
-from txrpyc.core.boxing import Boxer, ProxyReader
+from txrpyc.core.boxing import Boxer, ProxyReader, box_release
 from txrpyc.core.brine import dump, dump_int, load_from
 from txrpyc.core.config import Rules
-from txrpyc.core.consts import DEL, EXCEPTION, INSPECT, LABEL_LOCAL_REF, LABEL_TUPLE, LABEL_VALUE, REPLY, REQUEST, Verb
+from txrpyc.core.consts import DEL, EXCEPTION, INSPECT, LABEL_VALUE, REPLY, REQUEST, Verb
 from txrpyc.core.envelope import Dialect, heads_of, read_head
 from txrpyc.core.events import BadRequest, Event, Failure, OtherDialect, Reply, Request
 from txrpyc.core.frame import Compression, FrameDecoder, frame_of
 from txrpyc.core.identity import Identity, class_of
 from txrpyc.core.objects import BorrowedTable, LentTable
-from txrpyc.core.unboxing import ProxyMaker, Unboxer, Unmade, read_release, read_verb
+from txrpyc.core.unboxing import ProxyMaker, Unboxer, Unmade, read_verb
 from txrpyc.errors import EncodingError, ProtocolError, TxRPyCError, UnknownReference
 from txrpyc.version import RPYC_5_VERSION, RPYC_VERSION
 
@@ -94,6 +94,7 @@ class Session:
         self._sequences = itertools.count()
         self._unconfirmed: list[tuple[int, list[bytes]]] | None = None if self.dialect else []
         self._frames: deque[bytes] = deque()
+        self._receipts: deque[bytes] = deque()
         self._inspections: dict[int, Identity] = {}
         self._held_requests: deque[_Held] = deque()
         self._held_answers: list[_Held] = []
@@ -125,9 +126,9 @@ class Session:
             brief = EncodingError(f"a {vinegar.name_of(type(error))} was raised, which cannot be sent: {why}")
             return self._sealed(EXCEPTION, sequence, dump(vinegar.dump(brief, self.rules, version)))
 
-    def take_frames(self) -> list[bytes]:
-        """Give the frames that are to be sent by themselves: releases, inspections, answers to releases. Any thread
-        may call.
+    def take_urgent(self) -> list[bytes]:
+        """Give the frames that are to be sent by themselves and at once: releases and inspections. Any thread may
+        call.
         """
         frames: list[bytes] = []
         if not self._frames and not self.borrowed.released:
@@ -138,12 +139,21 @@ class Session:
             except IndexError:
                 break
         for identity, count in self.borrowed.take_released():
-            frames += self._release(identity, count)
+            body = _VERBS[DEL] + box_release(identity, count)
+            frames += self._sealed(REQUEST, next(self._sequences), body)
         return frames
 
-    def _release(self, identity: Identity, count: int) -> list[bytes]:
-        body = dump((DEL, (LABEL_TUPLE, ((LABEL_LOCAL_REF, identity), (LABEL_VALUE, count)))))
-        return self._sealed(REQUEST, next(self._sequences), body)
+    def take_frames(self) -> list[bytes]:
+        """Give all that is to be sent by itself: what is urgent, and the answers to releases, which nobody waits for.
+        Any thread may call.
+        """
+        frames = self.take_urgent()
+        while self._receipts:
+            try:
+                frames.append(self._receipts.popleft())
+            except IndexError:
+                break
+        return frames
 
     def _boxed(self, message: int, parts: list[bytes], value: Any) -> list[bytes]:
         """Give the frame of a message that begins with these parts, and ends with a boxed value."""
@@ -226,8 +236,8 @@ class Session:
         try:
             verb, begin = read_verb(payload, start)
             if verb == DEL:
-                self.lent.give_back(*read_release(load_from(payload, begin)))
-                self._frames += self.encode_reply(sequence, None)
+                self._unboxer.take_back(payload, begin)
+                self._receipts += self.encode_reply(sequence, None)
                 return None
             arguments = self._unboxer.decode(payload, begin, unmade)
             if type(arguments) is not tuple:
@@ -322,3 +332,4 @@ class Session:
         self._held_answers.clear()
         self._inspections.clear()
         self._frames.clear()
+        self._receipts.clear()

@@ -15,7 +15,7 @@ from txrpyc.core.identity import Identity, read_identity
 from txrpyc.core.objects import BorrowedTable, LentTable
 from txrpyc.errors import LimitExceeded, ProtocolError
 
-__all__ = ["ProxyMaker", "Unboxer", "Unmade", "read_release", "read_verb"]
+__all__ = ["ProxyMaker", "Unboxer", "Unmade", "read_verb"]
 
 _MEMORY: Final = 1000
 """How many identities of objects that the peer asks for are remembered by their bytes."""
@@ -24,6 +24,10 @@ _VALUE: Final = LABEL_VALUE + ZERO
 _TUPLE: Final = LABEL_TUPLE + ZERO
 _LOCAL: Final = LABEL_LOCAL_REF + ZERO
 _REMOTE: Final = LABEL_REMOTE_REF + ZERO
+
+
+_RELEASED: Final = bytes((TUPLE_2, _TUPLE, TUPLE_2, TUPLE_2, _LOCAL))
+_COUNTED: Final = bytes((TUPLE_2, _VALUE))
 
 
 class ProxyMaker(Protocol):
@@ -139,6 +143,23 @@ class Unboxer:
         self._known[encoded] = identity
         return identity, end
 
+    def take_back(self, data: bytes, start: int) -> None:
+        """Take back what a release (DEL) whose boxed arguments begin at `start` gives back.
+
+        Raises:
+            ProtocolError: they are something else.
+            UnknownReference: it is not lent.
+        """
+        begin = start + len(_RELEASED)
+        # Three bytes are left for the count, if that is small, as it nearly always is.
+        end = len(data) - 3
+        if data[start:begin] == _RELEASED and data[end : end + 2] == _COUNTED and 0x50 < data[end + 2] <= 0xEF:
+            encoded = data[begin:end]
+            identity = self._known.pop(encoded, None) or read_identity(load_from(encoded, 0))
+            self._lent.give_back(identity, data[end + 2] - ZERO)
+        else:
+            self._lent.give_back(*_read_release(load_from(data, start)))
+
     def _proxy(self, identity: Identity, unmade: list[Unmade]) -> Any:
         proxy = self._borrowed.borrow(identity)
         if proxy is not None:
@@ -196,7 +217,7 @@ def read_verb(data: bytes, start: int) -> tuple[int, int]:
     return verb, start
 
 
-def read_release(package: Any) -> tuple[Identity, int]:
+def _read_release(package: Any) -> tuple[Identity, int]:
     """Give the identity and the count of a release (DEL), from its boxed arguments.
 
     Raises:

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 
-from txrpyc.core.boxing import dump_identity
+from txrpyc.core.boxing import box_local
 from txrpyc.core.config import Rules, make_rules
 from txrpyc.core.consts import Verb
 from txrpyc.core.identity import Identity
@@ -142,9 +142,9 @@ class Connection:
     # Proxies: remote objects need to know nothing of their class.
 
     def reference_of(self, value: object) -> bytes | None:
-        """Give the brine of the identity of a remote object of this connection; None for anything else."""
+        """Give the boxed reference to a remote object of this connection; None for anything else."""
         if type(value) is RemoteObject and value._connection is self:
-            return dump_identity(value._identity)
+            return box_local(value._identity)
         return None
 
     def identity_of(self, value: object) -> Identity | None:
