@@ -21,6 +21,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 
 FLOORS = {
     # 1, codecs: bytes and values, and the rules that they obey
+    "txrpyc.compiled": 1,
     "txrpyc.errors": 1,
     "txrpyc.version": 1,
     "txrpyc.core": 1,
@@ -61,6 +62,7 @@ FLOORS = {
     "txrpyc.servers": 5,
     # 6, doors
     "txrpyc": 6,
+    "txrpyc.__main__": 6,
     "txrpyc.listener": 6,
     "txrpyc.tap": 6,
     "twisted.plugins.txrpyc_plugin": 6,

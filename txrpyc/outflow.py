@@ -22,9 +22,10 @@ from collections.abc import Callable, Sequence
 from socket import socket
 from typing import Any, Final
 
-from twisted.internet import tcp
 from twisted.internet.interfaces import IPullProducer, ITransport
 from zope.interface import implementer
+
+from txrpyc.peer import plain_socket
 
 __all__ = ["Outflow"]
 
@@ -68,9 +69,7 @@ class Outflow:
         """Write to this transport from now on, beginning with what has collected."""
         self._transport = transport
         self.handed_over = False
-        # By class, not by attribute: a TLS wrapper forwards unknown attributes to the socket below it.
-        plain = isinstance(transport, tcp.Connection) and not getattr(transport, "TLS", False)
-        self._socket = getattr(transport, "socket", None) if plain else None  # None: lost already
+        self._socket = plain_socket(transport)
         self.flush()
 
     def detach(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet import tcp
 from twisted.internet.interfaces import IAddress
 
-__all__ = ["acknowledge_at_once", "is_local", "peer_name"]
+__all__ = ["acknowledge_at_once", "is_local", "peer_name", "plain_socket"]
 
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
@@ -26,6 +26,16 @@ def peer_name(address: IAddress | None) -> str:
         return f"{host}:{getattr(address, 'port', '')}"
     name = getattr(address, "name", None)
     return name.decode("utf-8", "replace") if isinstance(name, bytes) and name else str(name or "an unnamed peer")
+
+
+def plain_socket(transport: Any) -> socket.socket | None:
+    """Give the socket of a transport whose bytes go over it as they are; None for any other, and for one that is
+    lost.
+    """
+    # By class, not by attribute: a TLS wrapper forwards unknown attributes to the socket below it.
+    if not isinstance(transport, tcp.Connection) or getattr(transport, "TLS", False):
+        return None
+    return getattr(transport, "socket", None)
 
 
 def acknowledge_at_once(transport: Any) -> None:

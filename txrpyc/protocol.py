@@ -56,6 +56,7 @@ class RPyCProtocol(Protocol):
         finding: how the peer's dialect is found; who makes the connection may give it a `redial` or `patience`.
         lost: why the connection is gone; None while it is not.
         received: how many requests and answers have come in.
+        read_elsewhere: whether another thread than the transport's calls `dataReceived` for the time being.
     """
 
     log = Logger()
@@ -74,6 +75,7 @@ class RPyCProtocol(Protocol):
         self.session = Session(rules, maker, self._waiting.__contains__, self._schedule_releases)
         self.lost: ConnectionLost | None = None
         self.received = 0
+        self.read_elsewhere = False
         self.outflow = Outflow(in_reactor, threaded)
         self.finding = Finding(self.session, self.outflow, in_reactor, self.end)
         self._maker = maker
@@ -223,7 +225,7 @@ class RPyCProtocol(Protocol):
         if self._closing:
             # Behind the answers: TLS takes nothing more after this.
             assert self.transport is not None
-            self.transport.loseConnection()
+            self._in_its_thread(self.transport.loseConnection)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Fail everything that waits, then tell the dispatcher."""
@@ -280,10 +282,10 @@ class RPyCProtocol(Protocol):
         elif type(event) is Request:
             self._asked(event)
         elif type(event) is BadRequest:
-            self.log.info("refused a request of {peer}: {error}", peer=self._peer(), error=event.error)
+            self.log.info("refused a request of {peer}: {error}", peer=self.peer_name, error=event.error)
             self.answer_error(event.sequence, event.error)
         elif type(event) is OtherDialect:
-            self.finding.change(event.dialect, self.abort)
+            self.finding.change(event.dialect, lambda: self._in_its_thread(self.abort))
 
     def _asked(self, request: Request) -> None:
         """Answer at once what runs nobody's code, also while the dispatcher is busy; leave the rest to it."""
@@ -318,9 +320,22 @@ class RPyCProtocol(Protocol):
 
     def _break(self, error: ProtocolError) -> None:
         assert self.transport is not None
-        self.log.warn("closing the connection to {peer}: {error}", peer=self._peer(), error=error)
+        self.log.warn("closing the connection to {peer}: {error}", peer=self.peer_name, error=error)
         self._broken = error
-        self.abort()
+        self._in_its_thread(self.abort)
 
-    def _peer(self) -> str:
+    def _in_its_thread(self, function: Callable[[], None]) -> None:
+        """Call a function of the transport's, in its thread: now, if this is it."""
+        if self.read_elsewhere:
+            self._in_reactor(function)
+        else:
+            function()
+
+    def abort_soon(self) -> None:
+        """Cut the connection. Any thread may call."""
+        self._in_reactor(self.abort)
+
+    @property
+    def peer_name(self) -> str:
+        """The peer's address, for people."""
         return peer_name(self.transport.getPeer() if self.transport is not None else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -43,7 +44,7 @@ class ReachableTests(SynchronousTestCase):
             reachable_name,
             value,
             "hello",
-            PUBLIC.changed(allow_setattr=False),
+            replace(PUBLIC, allow_setattr=False),
             "allow_setattr",
         )
         self.assertIn("allow_setattr", str(refusal))

@@ -3,7 +3,7 @@
 The rule, in which everything that could hang is decided:
 
 1. At most one thread at a time leads: it alone runs the reactor of the connection. A connection that lives in an
-   application's reactor is led by that reactor for ever.
+   application's reactor is led by that reactor, or by a thread to which it lends its input for a while.
 2. What came for user code to do (a request, a callback) is a job in the mailbox. Jobs start in the order in which
    they came, by threads that wait, and never inside the reactor. If servants are there (`BgServingThread`, a
    worker), only they do jobs.
@@ -26,7 +26,7 @@ from typing import Final, Protocol
 from txrpyc.blocking.mailbox import Job, Mailbox, check_stack
 from txrpyc.errors import WrongThread
 
-__all__ = ["Hub", "Leadership"]
+__all__ = ["Attendant", "Hub", "Leadership"]
 
 
 _LEADER: Final = "leader"
@@ -47,21 +47,33 @@ class Leadership(Protocol):
         """Give back descriptors. Called once, after the last step."""
 
 
+class Attendant(Protocol):
+    """Who sees to it that somebody does the jobs of a connection that lives in a reactor."""
+
+    def job_came(self) -> None:
+        """A job was put into the mailbox. By the thread that did."""
+
+    def sleeps(self) -> None:
+        """This thread is about to sleep until somebody else brings news."""
+
+    def ended(self) -> None:
+        """There will be no more input. In the reactor's thread."""
+
+
 class Hub:
     """See the module.
 
     Args:
         leadership: makes the steps; None if the connection lives in a reactor that leads for ever.
-        on_job: called, by whoever posts, after a job was put into the mailbox: somebody should come and serve. None
-            calls nobody.
+        attendant: sees to it that somebody does the jobs of a connection that lives in a reactor; None otherwise.
 
     Attributes:
         mailbox: the jobs.
     """
 
-    def __init__(self, leadership: Leadership | None, on_job: Callable[[], None] | None = None) -> None:
+    def __init__(self, leadership: Leadership | None, attendant: Attendant | None = None) -> None:
         self._leadership = leadership
-        self._on_job = on_job
+        self._attendant = attendant
         # Re-entrant, for destructors that call the peer: they may run while this very thread holds it.
         self._changed = threading.Condition(threading.RLock())
         # The one item is the thread that leads. Taking the lead is one setdefault(): atomic, it needs no lock, and
@@ -81,8 +93,8 @@ class Hub:
         self.mailbox.put(job)
         if self._sleepers:
             self.brought()
-        if self._on_job is not None:
-            self._on_job()
+        if self._attendant is not None:
+            self._attendant.job_came()
 
     def notify(self) -> None:
         """Let every sleeper look again whether its condition holds. Any thread may call."""
@@ -107,6 +119,8 @@ class Hub:
         """
         self._ended = True
         self.notify()
+        if self._attendant is not None:
+            self._attendant.ended()
         self.interrupt()
         self._dispose()
 
@@ -155,8 +169,8 @@ class Hub:
             done: the condition. It must be quick and call nobody.
             deadline: a time of `time.monotonic`; None means for ever.
             serve: whether this thread may do jobs.
-            since: what `mailbox.posted` was before the request was sent whose answer this waits for. A thread that is deep in
-                jobs leaves older ones alone, which that answer will not depend on.
+            since: what `mailbox.posted` was before the request was sent whose answer this waits for. A thread that is
+                deep in jobs leaves older ones alone, which that answer will not depend on.
             checked: whether the caller has just looked, by `check_stack`, that there is room on the stack.
 
         Returns:
@@ -188,14 +202,32 @@ class Hub:
             if not self._make_step(me, left):
                 self._sleep(lambda: done() or (serve and self.mailbox.offers(since)), left)
 
+    def lead_once(self, read: Callable[[], bool]) -> bool:
+        """Lead a resident connection, whose reactor has lent its input to this thread, while `read` runs; give what it
+        gives.
+        """
+        self._lead[_LEADER] = get_ident()
+        self._in_step = True
+        try:
+            return read()
+        finally:
+            self._in_step = False
+            self._lead[_LEADER] = _RESIDENT
+            if self._sleepers:
+                self.notify()
+
     def glance(self) -> None:
         """Take in what is there already, without waiting; nothing if another thread leads. Does no job."""
         if not (self._ended or self.leading):
             self._make_step(get_ident(), 0)
 
-    def do_job(self) -> bool:
-        """Do one job, if there is one that this thread may do; tell whether there was."""
-        job = self.mailbox.take()
+    def do_job(self, worker: bool = False) -> bool:
+        """Do one job, if there is one that this thread may do; tell whether there was.
+
+        Args:
+            worker: whether the connection is a resident one and this a thread of its workers, which may.
+        """
+        job = self.mailbox.next() if worker else self.mailbox.take()
         if job is None:
             return False
         self.mailbox.run(job)
@@ -203,6 +235,8 @@ class Hub:
 
     def _sleep(self, wanted: Callable[[], bool], left: float | None) -> None:
         """Sleep until somebody brings news, unless there is some already."""
+        if self._attendant is not None:
+            self._attendant.sleeps()
         with self._changed:
             self._sleepers += 1
             try:

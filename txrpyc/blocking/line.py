@@ -12,8 +12,10 @@ from twisted.internet.protocol import Factory
 
 from txrpyc.blocking.asking import Asking
 from txrpyc.blocking.async_result import WrappedAnswer
+from txrpyc.blocking.attended import Attended
 from txrpyc.blocking.channel import Channel
 from txrpyc.blocking.hub import Hub
+from txrpyc.blocking.lent_reading import LentReading
 from txrpyc.blocking.live_config import LiveConfig
 from txrpyc.blocking.netref_maker import NetrefMaker
 from txrpyc.blocking.private_reactor import PrivateReactor
@@ -59,21 +61,21 @@ class Line:
         self._adopt(channel)
 
     @classmethod
-    def resident(
-        cls: type[_L], root: Any, config: Mapping[str, Any], reactor: Any, on_job: Callable[[Hub], None]
-    ) -> _L:
+    def resident(cls: type[_L], root: Any, config: Mapping[str, Any], reactor: Any, attended: Attended) -> _L:
         """Make a connection that lives in an application's reactor, and is to be given a transport by `protocol`.
 
         Args:
             root: the service; its `on_connect` is the first job.
             config: settings.
             reactor: the application's reactor.
-            on_job: called with the connection's hub, by any thread, when there is a job: somebody shall come and do it.
+            attended: gets to know the connection, and has its jobs done.
         """
         connection = cls.__new__(cls)
-        hub = Hub(None, lambda: on_job(hub))
+        hub = attended.hub = Hub(None, attended)
         connection._set_up(root, config, hub, reactor, reactor.callFromThread, greets=True)
         connection.protocol.finding.patience = connection.call_later
+        attended.drop = connection.drop
+        attended.reading = LentReading(connection.protocol, hub)
         return connection
 
     def _set_up(

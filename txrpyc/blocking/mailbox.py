@@ -46,7 +46,8 @@ class Mailbox:
     """See the module.
 
     Args:
-        open_to_all: whether any thread that waits may take jobs while there are no servants.
+        open_to_all: whether any thread that waits may take jobs while there are no servants. If not, only one that
+            is in the middle of a job may.
 
     Attributes:
         jobs: what is there to do, each with its number.
@@ -72,6 +73,13 @@ class Mailbox:
     def dismiss(self) -> None:
         """This thread is no servant any more."""
         self._servants.discard(get_ident())
+
+    def next(self) -> Job | None:
+        """Give the next job, for a worker, who may always take one; None if there is none."""
+        try:
+            return self.jobs.popleft()[1]
+        except IndexError:
+            return None
 
     def take(self, since: int = 0, until: int | None = None) -> Job | None:
         """Give the next job that this thread may do; None if there is none.
@@ -103,7 +111,9 @@ class Mailbox:
         return self._may_take() and self._find(since, until) is not None
 
     def _may_take(self) -> bool:
-        return get_ident() in self._servants if self._servants else self._open_to_all
+        if self._servants:
+            return get_ident() in self._servants
+        return self._open_to_all or get_ident() in self._depths
 
     def _find(self, since: int, until: int | None) -> tuple[int, Job] | None:
         """Give the job that `take` gives; None if there is none."""

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
+from txrpyc.blocking.attended import Attended
 from txrpyc.blocking.connection import Connection
 from txrpyc.blocking.workers import Workers
 from txrpyc.protocol import RPyCProtocol
@@ -43,15 +44,10 @@ class ResidentFactory(Factory):
         self._service = service
         self._config = dict(config)
         self._reactor = reactor
-        self._workers = Workers(reactor, limit, concurrency)
+        self._workers = Workers(reactor, limit)
+        self._concurrency = concurrency
         # Weak: a connection may be lost, but still have to tell its service so, after a method that runs.
         self._connections: WeakSet[Connection] = WeakSet()
-
-    def doStart(self) -> None:
-        """Start the workers, when the first port starts."""
-        if not self.numPorts:
-            self._workers.start()
-        super().doStart()  # type: ignore[no-untyped-call]
 
     def buildProtocol(self, addr: IAddress | None) -> RPyCProtocol:
         """Make a connection; give its protocol."""
@@ -59,9 +55,8 @@ class ResidentFactory(Factory):
         kind = getattr(type(service), "_protocol", Connection)
         if not issubclass(kind, Connection):
             kind = Connection  # a service made for rpyc
-        connection: Connection = kind.resident(
-            service, self._config, self._reactor, lambda hub: self._workers.come(hub, connection.drop)
-        )
+        attended = Attended(self._workers, self._concurrency)
+        connection: Connection = kind.resident(service, self._config, self._reactor, attended)
         self._connections.add(connection)
         return connection.protocol
 

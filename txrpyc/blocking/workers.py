@@ -1,144 +1,292 @@
-"""Workers: threads that carry out the jobs of connections which live in a reactor, and belong to none of them."""
+"""Workers: threads that carry out the jobs of connections which live in a reactor.
+
+Most calls are short, and handing one from thread to thread costs more than most do. So:
+
+1. One thread, the runner, carries out the jobs of all connections in turn, and reads the busy ones itself (`lane`).
+2. If a job does not end soon, or waits for its client, another thread becomes the runner, and those connections that
+   were waiting get a thread each: so many at a time as there may be.
+3. A connection whose jobs take long is slow, and gets a thread of its own for them, until they are short again.
+4. A connection's jobs are begun one at a time and in order, or `concurrency` of them.
+5. Threads that nothing needed for a while end.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections import deque
+from threading import get_ident
 from time import monotonic
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
-from twisted.python.threadpool import ThreadPool
 
-from txrpyc.blocking.hub import Hub
+from txrpyc.blocking.attended import Attended
+from txrpyc.blocking.lane import Lane
+from txrpyc.blocking.watch import Watch
 
 __all__ = ["Workers"]
 
-_QUIET = 10.0
+_QUIET: Final = 10.0
 """Seconds after which threads end that nothing needed meanwhile."""
 
 
-_LINGER = 0.02
-"""Seconds that a worker stays with a connection whose jobs are done: handing it over for each would cost more than
-most jobs do.
-"""
+class _Worker:
+    """One thread.
 
+    Attributes:
+        wanted: released to wake it when it is idle.
+        task: the connection that it is woken for; None if it shall look what there is to do.
+        at: the connection whose jobs it does now.
+        used: whether it was woken since the last look.
+        done: how many jobs it has done.
+        ends: whether it shall end.
+        ident: the thread's.
+    """
 
-class _DaemonThread(threading.Thread):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.daemon = True
+    def __init__(self) -> None:
+        self.wanted = threading.Semaphore(0)
+        self.task: Attended | None = None
+        self.at: Attended | None = None
+        self.used = True
+        self.done = 0
+        self.ends = False
+        self.ident = 0
 
 
 class Workers:
-    """A pool of threads. A connection holds one while it has jobs, or `concurrency` of them, and none while it is idle.
+    """A pool of threads. An idle connection holds none.
 
     Args:
         reactor: where the connections live.
         limit: the most threads. Connections beyond it take turns.
-        concurrency: how many jobs of one connection may be under way at once; more than one gives up their order,
-            except of their beginnings.
     """
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, limit: int, concurrency: int = 1) -> None:
+    def __init__(self, reactor: Any, limit: int) -> None:
         self._reactor = reactor
         self._limit = limit
-        self._concurrency = concurrency
-        self._lock = threading.Lock()
-        self._at: dict[Hub, int] = {}
-        self._wanted = 0
-        self._most_wanted = 0
-        self._pool = ThreadPool(0, limit, "txrpyc-workers")
-        # A thread that never comes back from the user's code must not keep the process.
-        self._pool.threadFactory = _DaemonThread
+        # Re-entrant: a destructor, at any point, may make a call end, whose callbacks are jobs.
+        self._lock = threading.RLock()
+        self._queue: deque[Attended] = deque()
+        self._workers: set[_Worker] = set()
+        self._idle: list[_Worker] = []
+        self._runner: _Worker | None = None
+        self._waiting = False  # whether the runner waits for input, or is about to
+        self.lane = Lane(reactor)
+        # Held while the runner waits for input and reads it, but never in a job: who takes over, waits for that.
+        self._reading = threading.Lock()
+        self._watch = Watch(self, reactor)
         self._next_look: Any = None
         self._stopped = False
         self._on_idle: list[Deferred[None]] = []
 
-    def start(self) -> None:
-        """Be ready. In the reactor's thread."""
-        self._pool.start()
+    # Any thread may call.
 
-    def stop(self) -> None:
-        """End; threads that are busy are left to themselves. Does nothing the second time. In the reactor's thread."""
-        if self._stopped:
-            return
-        self._stopped = True
-        if self._next_look is not None:
-            self._next_look.cancel()
-            self._next_look = None
-        threading.Thread(target=self._pool.stop, name="txrpyc-workers-stop", daemon=True).start()
+    def come(self, connection: Attended) -> None:
+        """Somebody shall do the jobs of a connection."""
+        if connection.queued or not connection.permits:
+            return  # whoever is there looks again before leaving
+        connection.queued = True
+        if connection.slow:
+            with self._lock:
+                if self._begin(connection):
+                    return
+        self._queue.append(connection)
+        # Looked at after that: the runner says that it waits before it looks for the last time.
+        if self._waiting or self._runner is None:
+            self._rouse()
 
-    def come(self, hub: Hub, drop: Callable[[], None]) -> None:
-        """Somebody shall do the jobs of a connection. Any thread may call.
+    def sleeps(self) -> None:
+        """This thread is about to sleep, in the middle of a job, until somebody else reads its connection's input."""
+        runner = self._runner
+        if runner is not None and runner.ident == get_ident() and runner.at is not None:
+            runner.at.slow = True
+            self.lane.release(runner.at)
+            self.pass_on(runner, 1)
 
-        Args:
-            hub: the connection's.
-            drop: cuts the connection; called when a job raises, which is meant to end whoever serves.
+    def pass_on(self, runner: _Worker, helpers: int) -> None:
+        """Make another thread the runner, as this one is in the middle of a job for longer; and give so many
+        connections that wait a thread.
         """
         with self._lock:
-            if self._at.get(hub, 0) >= self._concurrency:
-                return  # whoever is there looks again before leaving
-            self._at[hub] = self._at.get(hub, 0) + 1
-            self._wanted += 1
-            self._most_wanted = max(self._most_wanted, self._wanted)
-        self._pool.callInThread(self._serve, hub, drop)
+            if self._runner is not runner or self._stopped:
+                return
+            self._runner = None
+            if not self._begin(None):
+                # There may be no more threads. The reactor reads, at least.
+                self._runner = runner
+                self.lane.release_all()
+                return
+            for _ in range(helpers):
+                try:
+                    connection = self._queue.popleft()
+                except IndexError:
+                    return
+                if not self._begin(connection):
+                    self._queue.appendleft(connection)
+                    return
+
+    def forget(self, connection: Attended) -> None:
+        """A connection is gone."""
+        self.lane.forget(connection)
+
+    def _rouse(self) -> None:
+        with self._lock:
+            if self._stopped:
+                return
+            if self._runner is None:
+                self._begin(None)
+            elif self._waiting:
+                self._waiting = False
+                self.lane.wake()
+        self._watch.begin()
+
+    def _begin(self, task: Attended | None) -> bool:
+        """Have an idle thread, or a new one, attend to a connection, or, for None, be the runner; tell whether there
+        was one to be had. With the lock.
+        """
+        if self._idle:
+            worker = self._idle.pop()
+        elif len(self._workers) < self._limit and not self._stopped:
+            self.lane.open()
+            worker = _Worker()
+            self._workers.add(worker)
+            # A thread that never comes back from the user's code must not keep the process.
+            threading.Thread(target=self._work, args=(worker,), name="txrpyc-workers", daemon=True).start()
+            self._reactor.callFromThread(self._look_later)
+        else:
+            return False
+        worker.task = task
+        worker.used = True
+        if task is None:
+            self._runner = worker
+        worker.wanted.release()
+        return True
 
     # In a worker's thread.
 
-    def _serve(self, hub: Hub, drop: Callable[[], None]) -> None:
-        hub.hire()
+    def _work(self, worker: _Worker) -> None:
+        worker.ident = get_ident()
+        while True:
+            worker.wanted.acquire()
+            if worker.ends:
+                return
+            task, worker.task = worker.task, None
+            if task is not None:
+                self._attend(task, worker)
+            while self._goes_on(worker):
+                self._run(worker)
+
+    def _goes_on(self, worker: _Worker) -> bool:
+        """Tell whether this thread is the runner, or has become it as there is none; otherwise it is idle now."""
+        if self._runner is worker:
+            return True
+        with self._lock:
+            if self._runner is None and self._queue and not self._stopped:
+                self._runner = worker
+                return True
+            self._idle.append(worker)
+            if self._stopped:
+                worker.ends = True
+                worker.wanted.release()
+                self._close_lane()
+        self._tell_if_idle()
+        return False
+
+    def _run(self, worker: _Worker) -> None:
+        """Do one round as the runner: read what has come, then give each connection that waits a turn."""
+        with self._reading:
+            if self._runner is not worker:
+                return
+            self._waiting = True
+            wait = not self._queue
+            if wait:
+                self._tell_if_idle()
+            connections = self.lane.ready(wait)
+            self._waiting = False
+            for connection in connections:
+                self.lane.read(connection)
+        for _ in range(len(self._queue)):
+            if self._runner is not worker:
+                return
+            try:
+                connection = self._queue.popleft()
+            except IndexError:
+                return
+            self._attend(connection, worker)
+
+    def _attend(self, connection: Attended, worker: _Worker) -> None:
+        """Do jobs of a connection until there are none, or other connections wait."""
+        connection.queued = False
         try:
-            left = self._work(hub)
+            permit = connection.permits.pop()
+        except IndexError:
+            return  # there are threads at it, which look again before they leave
+        worker.at = connection
+        began = monotonic()
+        done = worker.done
+        try:
+            while connection.hub.has_jobs:
+                if connection.permits and len(connection.hub.mailbox.jobs) > 1:
+                    self.come(connection)  # for the next job, which need not wait for this one
+                connection.hub.do_job(True)
+                worker.done += 1
+                if self._queue:
+                    break
         except BaseException:
             self._log.failure("a job ended its worker; closing the connection")
-            drop()
-            left = self._leaves(hub)
-        finally:
-            hub.dismiss()
-            self._reactor.callFromThread(self._look_for_idleness)
-        if not left:
-            self._pool.callInThread(self._serve, hub, drop)
-
-    def _work(self, hub: Hub) -> bool:
-        """Do jobs until there are none, or it is another connection's turn; tell whether this one has been left."""
-        while True:
-            if hub.do_job():
-                if self._crowded:
-                    return self._leaves(hub)
-            elif (self._crowded or not self._stays(hub)) and self._leaves(hub):
-                return True
-
-    @staticmethod
-    def _stays(hub: Hub) -> bool:
-        """Wait a moment for jobs; tell whether there are any."""
-        return hub.wait(lambda: hub.has_jobs, monotonic() + _LINGER, serve=False)
-
-    @property
-    def _crowded(self) -> bool:
-        """Whether connections wait for a thread."""
-        return self._wanted > self._limit
-
-    def _leaves(self, hub: Hub) -> bool:
-        """Leave a connection, if nothing came meanwhile; tell whether it did."""
-        with self._lock:
-            if hub.has_jobs:
-                return False
-            self._wanted -= 1
-            self._at[hub] -= 1
-            if not self._at[hub]:
-                del self._at[hub]
-            return True
+            connection.drop()
+        worker.at = None
+        connection.permits.append(permit)
+        now = monotonic()
+        if worker.done != done:
+            connection.took((now - began) / (worker.done - done))
+        if self._runner is worker:
+            self.lane.consider(connection, now)
+        if connection.hub.has_jobs:
+            self.come(connection)
 
     # In the reactor's thread.
 
     @property
     def threads(self) -> int:
         """How many threads there are, busy or not."""
-        return self._pool.workers
+        return len(self._workers)
+
+    @property
+    def stalled(self) -> tuple[_Worker, int] | None:
+        """The runner, if it is in the middle of a job, and how many jobs it has done; None if it is not."""
+        runner = self._runner
+        return (runner, runner.done) if runner is not None and runner.at is not None else None
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether there is nothing to do."""
+        return self._runner is None or (self._waiting and not len(self.lane))
+
+    def stop(self) -> None:
+        """End; threads that are busy are left to themselves. Does nothing the second time."""
+        with self._lock:
+            if self._stopped:
+                return
+            self._stopped = True
+            self._runner = None
+            idle, self._idle = self._idle, []
+        self._watch.end()
+        if self._next_look is not None:
+            self._next_look.cancel()
+            self._next_look = None
+        self._dismiss(idle)
+        self.lane.release_all()
+        self.lane.wake()
+        self._close_lane()
+
+    def _close_lane(self) -> None:
+        """Close the lane, unless a thread still waits or reads there, which will then do it."""
+        if self._reading.acquire(blocking=False):
+            self.lane.close()
 
     def when_idle(self) -> Deferred[None]:
         """Give a Deferred that fires when no connection has jobs."""
@@ -147,22 +295,38 @@ class Workers:
         self._look_for_idleness()
         return idle
 
+    def _tell_if_idle(self) -> None:
+        if self._on_idle:
+            self._reactor.callFromThread(self._look_for_idleness)
+
     def _look_for_idleness(self) -> None:
-        if not self._at:
+        if not self._queue and len(self._idle) + self._waiting == len(self._workers):
             waiting, self._on_idle = self._on_idle, []
             for idle in waiting:
                 idle.callback(None)
-        if self._next_look is None and not self._stopped:
-            self._next_look = self._reactor.callLater(_QUIET, self._shrink)
 
-    def _shrink(self) -> None:
+    def _look_later(self) -> None:
+        if self._next_look is None and not self._stopped:
+            self._next_look = self._reactor.callLater(_QUIET, self._look)
+
+    def _look(self) -> None:
         """End the threads that nothing needed since the last look."""
         self._next_look = None
         with self._lock:
-            needed, self._most_wanted = self._most_wanted, self._wanted
-        for _ in range(self.threads - needed):
-            self._pool.stopAWorker()
-        # The pool itself remembers every thread that it ever had.
-        self._pool.threads[:] = [thread for thread in self._pool.threads if thread.is_alive()]
-        if self.threads:
-            self._next_look = self._reactor.callLater(_QUIET, self._shrink)
+            unused = [worker for worker in self._idle if not worker.used]
+            self._idle = [worker for worker in self._idle if worker.used]
+            for worker in self._workers:
+                worker.used = worker not in self._idle and worker is not self._runner
+            if self._runner is not None and self.at_rest and not self._queue:
+                # It goes among the idle ones, and ends with the next look.
+                self._runner = None
+                self.lane.wake()
+        self._dismiss(unused)
+        if self._workers:
+            self._look_later()
+
+    def _dismiss(self, workers: list[_Worker]) -> None:
+        for worker in workers:
+            self._workers.discard(worker)
+            worker.ends = True
+            worker.wanted.release()
