@@ -48,11 +48,14 @@ FLOORS = {
     "txrpyc.service": 2,
     # 3, protocol: one Twisted protocol over a session
     "txrpyc.answer": 3,
+    "txrpyc.exchange": 3,
     "txrpyc.finding": 3,
+    "txrpyc.flusher": 3,
     "txrpyc.host": 3,
     "txrpyc.outflow": 3,
     "txrpyc.peer": 3,
     "txrpyc.protocol": 3,
+    "txrpyc.rest": 3,
     # 4, faces
     "txrpyc.blocking.*": 4,
     "txrpyc.deferred.*": 4,

@@ -150,7 +150,7 @@ class OutflowTests(SynchronousTestCase):
         """A transport that is lost while it drains takes no more."""
         self.attach(room=0)
         self.outflow.write([b"one"])
-        self.outflow.stopProducing()
+        self.outflow.lose()
         self.outflow.write([b"two"])
         self.assertEqual(self.socket.taken, [])
 

@@ -1,83 +1,23 @@
-"""
-Hold the packaging: however txrpyc is installed, it can be imported, and ``twistd`` knows it.
-
-Each way to install gets a virtual environment of its own. Nothing is asked of the network but pip's
-package index; where that cannot be had, the tests are skipped.
-"""
+"""Hold the packaging: however txrpyc is installed, it can be imported, and ``twistd`` knows it."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-from importlib.util import find_spec
+import sysconfig
+import zipfile
 from pathlib import Path
-from unittest import SkipTest
 
 from twisted.plugins.txrpyc_plugin import txrpyc as plugin
-from twisted.trial.unittest import SynchronousTestCase
 
-PYTHON = sys.executable
-CHECKOUT = Path(__file__).resolve().parent.parent
+from tests.building import BuildingTestCase, missing_to_compile, run
 
-# A copy of the checkout is without these: an old build or plugin cache in it could hide a fault.
-LEFT_OUT = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "_trial_temp*", "__pycache__", "dropin.cache")
+PURE = "(pure Python)"
+COMPILED = "(compiled by mypyc: "
 
 
-def run(command: list[str | Path], cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run a command, with ``env`` added to an environment that says nothing about Python."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    return subprocess.run(
-        command,
-        cwd=cwd,
-        env={**inherited, **env},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-class PackagingTests(SynchronousTestCase):
-    distributions: Path | None = None
-
-    def new_folder(self) -> Path:
-        folder = Path(self.mktemp()).resolve()
-        folder.mkdir(parents=True)
-        return folder
-
-    def copy_checkout(self) -> Path:
-        copy = Path(self.mktemp()).resolve()
-        shutil.copytree(CHECKOUT, copy, ignore=LEFT_OUT)
-        return copy
-
-    def run_with_index(self, command: list[str | Path], cwd: Path) -> None:
-        """Run a command that asks the package index; skip the test where there is no index."""
-        done = run(command, cwd)
-        if done.returncode == 0:
-            return
-        probe = run([PYTHON, "-m", "pip", "download", "--no-deps", "setuptools"], self.new_folder())
-        if probe.returncode != 0:
-            raise SkipTest("no package index: pip cannot download even setuptools")
-        self.fail(f"{command} failed:\n{done.stdout}")
-
-    def distribution(self, pattern: str) -> Path:
-        """Return the built file that matches; the files are built once and serve all the tests."""
-        if find_spec("build") is None:
-            raise SkipTest("`build` is missing: pip install -e '.[test]'")
-        if PackagingTests.distributions is None:
-            folder = self.new_folder()
-            self.run_with_index([PYTHON, "-m", "build", "--outdir", folder], self.copy_checkout())
-            PackagingTests.distributions = folder
-        (file,) = PackagingTests.distributions.glob(pattern)
-        return file
-
-    def assert_installs(self, *requirement: str | Path) -> None:
-        """Install into a new environment, and look from an empty folder, with an empty home."""
-        programs, home, empty = self.new_folder() / "bin", self.new_folder(), self.new_folder()
-        self.run_with_index([PYTHON, "-m", "venv", programs.parent], empty)
-        self.run_with_index([programs / "pip", "install", *requirement], empty)
+class PackagingTests(BuildingTestCase):
+    def assert_works(self, programs: Path, form: str) -> None:
+        """Look at what is installed, from an empty folder, with an empty home."""
+        home, empty = self.new_folder(), self.new_folder()
 
         def output_of(program: str, *arguments: str) -> str:
             done = run([programs / program, *arguments], empty, HOME=str(home))
@@ -85,22 +25,31 @@ class PackagingTests(SynchronousTestCase):
             # twistd breaks lines to fit the terminal.
             return " ".join(done.stdout.split())
 
-        output_of("python", "-c", "import txrpyc")
+        self.assertIn(form, output_of("python", "-m", "txrpyc", "--version"))
         self.assertIn(f"{plugin.tapname} {plugin.description}", output_of("twistd", "--help"))
         output_of("twistd", plugin.tapname, "--help")
 
     def test_checkout(self) -> None:
-        """``pip install .`` works."""
-        self.assert_installs(self.copy_checkout())
+        """``pip install .`` works, and without a C compiler gives the pure form."""
+        self.assert_works(self.install(self.copy_checkout(), CC="/bin/false"), PURE)
 
     def test_editable(self) -> None:
-        """``pip install -e .`` works, and hides neither the package nor the plugin."""
-        self.assert_installs("--editable", self.copy_checkout())
+        """``pip install -e .`` works, hides neither the package nor the plugin, and stays pure."""
+        checkout = self.copy_checkout()
+        # As an editable install that was told to compile leaves it.
+        left_over = (checkout / "txrpyc" / "core" / "frame").with_suffix(sysconfig.get_config_var("EXT_SUFFIX"))
+        left_over.touch()
+        self.assert_works(self.install("--editable", checkout), PURE)
+        self.assertEqual([*checkout.rglob("*.so")], [])
 
     def test_wheel(self) -> None:
-        """The wheel, built from the sdist, has all that is needed to run."""
-        self.assert_installs(self.distribution("*.whl"))
+        """The wheel, built from the sdist, has all that is needed to run, and is compiled where it can be."""
+        file = self.distribution("*.whl")
+        self.assert_works(self.installed("*.whl"), PURE if missing_to_compile() else COMPILED)
+        self.assertEqual(file.name.endswith("-py3-none-any.whl"), bool(missing_to_compile()))
+        with zipfile.ZipFile(file) as archive:
+            self.assertIn("txrpyc/core/frame.py", archive.namelist())
 
     def test_sdist(self) -> None:
-        """The sdist has all that is needed to build."""
-        self.assert_installs(self.distribution("*.tar.gz"))
+        """The sdist has all that is needed to build, which with TXRPYC_BUILD=0 gives the pure form."""
+        self.assert_works(self.pure(), PURE)

@@ -23,7 +23,8 @@ from tests.vectors import specimens
 from txrpyc.core.config import make_rules
 from txrpyc.core.consts import EXCEPTION, REPLY, REQUEST, Verb
 from txrpyc.core.envelope import Dialect
-from txrpyc.core.identity import identify, offered_methods
+from txrpyc.core.identity import identify
+from txrpyc.core.inspection import offered_methods
 from txrpyc.errors import ConnectionLost, EncodingError
 from txrpyc.interfaces import IDispatcher
 from txrpyc.protocol import RPyCProtocol, is_local
@@ -190,7 +191,7 @@ class LossTests(ProtocolTestCase):
         self.clock.advance(0)
         self.protocol.answer(1, 5)
         self.protocol.answer_error(1, ValueError())
-        self.protocol.release()
+        self.protocol.exchange.release()
         self.assertEqual(self.line.writes, [])
 
     def test_garbage(self) -> None:

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 from twisted.internet.interfaces import ITransport
@@ -22,9 +23,8 @@ from txrpyc.outflow import Outflow
 __all__ = ["PATIENCE", "Finding", "Timer"]
 
 PATIENCE = 0.2
-"""Seconds that what a server says first is held: a client of the older dialect that speaks at all has spoken by then,
-unless
-it is far away.
+"""Seconds from being connected that what a server says first is held: a client of the older dialect that speaks at
+all has spoken by then, unless it is far away.
 """
 
 Timer = Callable[[float, Callable[[], None]], Callable[[], None]]
@@ -69,6 +69,7 @@ class Finding:
         self._failed = failed
         self._next = Dialect.V5
         self._seen = b""
+        self._connected_at = 0.0
         self._held: Any = None
         self._stop_waiting: Callable[[], None] | None = None
 
@@ -84,10 +85,18 @@ class Finding:
         if self.patience is None or self._session.dialect is not None:
             self._outflow.attach(transport)
         else:
+            self._connected_at = monotonic()
             self._held = transport
             self.holding = True
-            self._stop_waiting = self.patience(PATIENCE, self._go_on)
+            self._outflow.on_held = self._be_patient
+            self._outflow.flush()
         return True
+
+    def _be_patient(self) -> None:
+        """There is something to say: wait for the peer to speak first, until its moment is over."""
+        if self.holding and self._stop_waiting is None and self.patience is not None:
+            gone = monotonic() - self._connected_at
+            self._stop_waiting = self.patience(max(0.0, PATIENCE - gone), self._go_on)
 
     def see(self, data: bytes) -> None:
         """Look at what came, before the session does; while `holding`."""
@@ -117,7 +126,7 @@ class Finding:
         """Take note that the transport is gone; tell whether another is being made."""
         if self.redialing:
             self._in_reactor(self._redial)
-        elif self._stop_waiting is not None:
+        elif self.holding:
             self._go_on()
         return self.redialing
 

@@ -10,7 +10,8 @@ may write.
 2. What the socket does not take goes through the transport, in the reactor's thread, piece by piece as it drains, and
    everything later goes behind it.
 3. Holding the lock (`corked`) collects frames, so that all answers to one read are one write.
-4. After the connection is lost, frames are dropped.
+4. Frames may be held back for others that are about to come (`write_later`), but not for longer than a moment.
+5. After the connection is lost, frames are dropped.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from socket import socket
+from time import monotonic
 from typing import Any, Final
 
-from twisted.internet.interfaces import IPullProducer, ITransport
-from zope.interface import implementer
+from twisted.internet.interfaces import ITransport
 
+from txrpyc.flusher import flusher
 from txrpyc.peer import plain_socket
+from txrpyc.rest import Rest
 
 __all__ = ["Outflow"]
 
@@ -35,13 +38,15 @@ _PIECE: Final = 1 << 20
 _LONG: Final = 1 << 16
 """Bytes from which on a piece is not copied to be joined with others."""
 
+_MOMENT: Final = 0.001
+"""Seconds that frames are held back for others that are about to come."""
+
 _Piece = bytes | memoryview
 
 _FULL: Final = frozenset([errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR, errno.ENOBUFS])
 """What a socket says that takes nothing now."""
 
 
-@implementer(IPullProducer)
 class Outflow:
     """See the module.
 
@@ -51,6 +56,7 @@ class Outflow:
 
     Attributes:
         handed_over: whether the socket was full, so that the reactor must run for the rest to be sent.
+        on_held: called in the reactor's thread when there are frames but no transport; None calls nobody.
     """
 
     def __init__(self, in_reactor: Callable[[Callable[[], None]], None], threaded: bool) -> None:
@@ -61,7 +67,9 @@ class Outflow:
         self._transport: Any = None
         self._socket: socket | None = None
         self.handed_over = False
+        self.on_held: Callable[[], None] | None = None
         self._lost = False
+        self._held_since = 0.0
 
     # For the protocol.
 
@@ -100,6 +108,8 @@ class Outflow:
         """Send frames behind all others. Any thread may call, also inside a garbage collection; never waits."""
         if self._lost or not frames:
             return
+        if len(frames) > 1 and sum(map(len, frames)) < _LONG:
+            frames = [b"".join(frames)]
         if len(frames) == 1 and self._socket is not None and not self._frames and self._lock.acquire(blocking=False):
             # The commonest: nothing is before it. Looked at again, now that nobody else can send.
             try:
@@ -115,8 +125,23 @@ class Outflow:
             self._frames.extend(frames)
         self.flush()
 
+    def write_later(self, frames: list[bytes]) -> None:
+        """Send frames with what is written next, or in a moment: for who is about to write more. Else as `write`."""
+        if self._lost:
+            return
+        now = monotonic()
+        if not self._frames:
+            self._held_since = now
+            flusher.watch(self)
+        self._frames.extend(frames)
+        if now - self._held_since > _MOMENT:
+            self._held_since = now
+            self.flush()
+
     def flush(self) -> None:
         """Send what has collected, as far as that is this thread's to do."""
+        if self._transport is None and self._frames and self.on_held is not None:
+            self._in_its_thread(self.on_held)
         while self._frames and self._transport is not None and not self.handed_over:
             if not self._lock.acquire(blocking=False):
                 return
@@ -179,6 +204,9 @@ class Outflow:
 
     def _hand_over(self, function: Callable[[], None]) -> None:
         self.handed_over = True
+        self._in_its_thread(function)
+
+    def _in_its_thread(self, function: Callable[[], None]) -> None:
         if self._threaded:
             self._in_reactor(function)
         else:
@@ -196,20 +224,13 @@ class Outflow:
 
     def _drain(self) -> None:
         if self._transport is not None and not self._lost:
-            self._transport.registerProducer(self, False)
+            self._transport.registerProducer(Rest(self.produce, self.lose), False)
 
-    # For the transport (IPullProducer), whenever all it had is sent.
-
-    def resumeProducing(self) -> None:
-        """Give the transport its next piece, or, if there is none, end the hand-over."""
+    def produce(self) -> None:
+        """Give the transport, which has sent all it had, the next piece; if there is none, end the hand-over."""
         if self._frames:
             self._transport.write(self._next_piece())
             return
         self._transport.unregisterProducer()
         self.handed_over = False
         self.flush()
-
-    def stopProducing(self) -> None:
-        """Take note that the transport is gone."""
-        self._lost = True
-        self._frames.clear()

@@ -10,7 +10,7 @@ Everything that waits ends exactly once: whoever takes a Deferred out of the tab
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionDone
@@ -21,22 +21,16 @@ from twisted.python.failure import Failure
 
 from txrpyc.answer import Answer, Receiver
 from txrpyc.core.config import Rules
-from txrpyc.core.consts import Verb
 from txrpyc.core.frame import Compression
-from txrpyc.core.identity import offered_methods, read_identity
-from txrpyc.core.session import BadRequest, Event, OtherDialect, Proxies, Reply, Request, Session
-from txrpyc.core.session import Failure as RemoteFailure
-from txrpyc.errors import ConnectionLost, EncodingError, ProtocolError, UnknownReference
+from txrpyc.core.session import Proxies, Session
+from txrpyc.errors import ConnectionLost, EncodingError, ProtocolError
+from txrpyc.exchange import Exchange
 from txrpyc.finding import Finding
 from txrpyc.interfaces import IDispatcher
 from txrpyc.outflow import Outflow
 from txrpyc.peer import acknowledge_at_once, is_local, peer_name
 
 __all__ = ["RPyCProtocol"]
-
-
-_HERE: Final = frozenset([int(Verb.PING), int(Verb.CLOSE), int(Verb.INSPECT)])
-"""The verbs that are answered without the dispatcher."""
 
 
 class RPyCProtocol(Protocol):
@@ -54,8 +48,7 @@ class RPyCProtocol(Protocol):
     Attributes:
         session: what the bytes mean; its tables and rules.
         finding: how the peer's dialect is found; who makes the connection may give it a `redial` or `patience`.
-        lost: why the connection is gone; None while it is not.
-        received: how many requests and answers have come in.
+        exchange: who waits for what; `send` and `answer` are its.
         read_elsewhere: whether another thread than the transport's calls `dataReceived` for the time being.
     """
 
@@ -71,21 +64,30 @@ class RPyCProtocol(Protocol):
         threaded: bool,
         answer_class: type[Answer] = Answer,
     ) -> None:
-        self._waiting: dict[int, Receiver] = {}
-        self.session = Session(rules, maker, self._waiting.__contains__, self._schedule_releases)
-        self.lost: ConnectionLost | None = None
-        self.received = 0
+        waiting: dict[int, Receiver] = {}
+        self.session = Session(rules, maker, waiting.__contains__, self._schedule_releases)
         self.read_elsewhere = False
         self.outflow = Outflow(in_reactor, threaded)
-        self.finding = Finding(self.session, self.outflow, in_reactor, self.end)
-        self._maker = maker
+        self.exchange = Exchange(
+            waiting,
+            self.session,
+            self.outflow,
+            maker,
+            dispatcher,
+            threaded,
+            lambda: acknowledge_at_once(self.transport),
+            lambda event: self.finding.change(event.dialect, lambda: self._in_its_thread(self.abort)),
+            lambda error: self.log.info("refused a request of {peer}: {error}", peer=self.peer_name, error=error),
+        )
+        # Not by methods that pass it on: each call would take one call more.
+        self.send = self.exchange.send
+        self.answer = self.exchange.answer
+        self.finding: Finding = Finding(self.session, self.outflow, in_reactor, self.end)
         self._dispatcher = dispatcher
-        self._threaded = threaded
         self._in_reactor = in_reactor
         self._answer_class = answer_class
         self._on_lost: list[Deferred[ConnectionLost]] = []
         self._broken: ProtocolError | None = None
-        self._closing = False
 
     # For the face: asking.
 
@@ -107,33 +109,32 @@ class RPyCProtocol(Protocol):
             answer.errback(Failure())
         return answer
 
-    def send(self, receiver: Receiver, verb: int, arguments: tuple[Any, ...]) -> None:
-        """Ask the peer for something; the receiver, one that `new_answer` made or any other, will get the answer. Any
-        thread may call.
-
-        Raises:
-            EncodingError: an argument cannot be sent. Nothing was, and the receiver will get nothing.
-        """
-        sequence, frame = self.session.encode_request(verb, arguments)
-        receiver.sequence = sequence
-        self._waiting[sequence] = receiver
-        owed = self.session.take_frames()
-        if owed:
-            self._write_with(owed, owed + frame)
-        else:
-            self.outflow.write(frame)
-        if self.lost is not None and self._waiting.pop(sequence, None) is not None:
-            # Lost before, or while, it was registered: connectionLost may not have seen it.
-            receiver.deliver_error(self.gone())
-
     def forget(self, sequence: int) -> Receiver | None:
-        """Stop waiting for an answer; give it if it was still waited for. Any thread may call."""
-        return self._waiting.pop(sequence, None)
+        """Stop waiting for an answer; give who waited, if it was still waited for. Any thread may call."""
+        return self.exchange.forget(sequence)
+
+    def gone(self) -> ConnectionLost:
+        """Give a new exception that says why the connection is gone."""
+        return self.exchange.gone()
+
+    def answer_error(self, sequence: int, error: BaseException) -> None:
+        """Answer a request with an exception. Any thread may call."""
+        self.exchange.answer_error(sequence, error)
 
     @property
     def waiting(self) -> int:
         """How many requests wait for their answer."""
-        return len(self._waiting)
+        return len(self.exchange.waiting)
+
+    @property
+    def lost(self) -> ConnectionLost | None:
+        """Why the connection is gone; None while it is not."""
+        return self.exchange.lost
+
+    @property
+    def received(self) -> int:
+        """How many requests and answers have come in."""
+        return self.exchange.received
 
     def when_lost(self) -> Deferred[ConnectionLost]:
         """Give a Deferred that fires with the reason once the connection is gone. In the reactor's thread."""
@@ -143,47 +144,9 @@ class RPyCProtocol(Protocol):
         self._on_lost.append(lost)
         return lost
 
-    def gone(self) -> ConnectionLost:
-        """Give a new exception that says why the connection is gone."""
-        return ConnectionLost(*(self.lost.args if self.lost is not None else ("the connection is not there",)))
-
-    # For the dispatcher: answering. Any thread may call.
-
-    def answer(self, sequence: int, value: Any) -> None:
-        """Answer a request with a value; with an exception if the value cannot be sent."""
-        try:
-            frame = self.session.encode_reply(sequence, value)
-        except EncodingError as error:
-            self.answer_error(sequence, error)
-        else:
-            self._write_answer(frame)
-
-    def answer_error(self, sequence: int, error: BaseException) -> None:
-        """Answer a request with an exception."""
-        self._write_answer(self.session.encode_failure(sequence, error))
-
-    def release(self) -> None:
-        """Give back to the peer what has died here."""
-        if self.lost is None:
-            owed = self.session.take_frames()
-            self._write_with(owed, owed)
-
-    def _write_answer(self, frame: list[bytes]) -> None:
-        owed = self.session.take_frames()
-        if owed:
-            self._write_with(owed, frame + owed)
-        else:
-            self.outflow.write(frame)
-
-    def _write_with(self, owed: list[bytes], frames: list[bytes]) -> None:
-        """Send frames. Some are owed to the peer, releases among them, whose answers nobody waits for."""
-        self.outflow.write(frames)
-        if owed:
-            acknowledge_at_once(self.transport)
-
     def _schedule_releases(self) -> None:
         if self.lost is None:
-            self._in_reactor(self.release)
+            self._in_reactor(self.exchange.release)
 
     # For the transport.
 
@@ -210,19 +173,11 @@ class RPyCProtocol(Protocol):
         if finding.holding:
             finding.see(data)
         try:
-            events = self.session.receive_data(data)
-            if self._threaded and len(events) == 1:
-                self._handle(events[0])
-                # Answers to releases travel with the answer to a request that came behind them.
-                owed = self.session.take_urgent() if type(events[0]) is Request else self.session.take_frames()
-                if owed:
-                    self.outflow.write(owed)
-            else:
-                self._handle_all(events)
+            self.exchange.receive(data)
         except ProtocolError as error:
             self._break(error)
             return
-        if self._closing:
+        if self.exchange.closing:
             # Behind the answers: TLS takes nothing more after this.
             assert self.transport is not None
             self._in_its_thread(self.transport.loseConnection)
@@ -236,15 +191,10 @@ class RPyCProtocol(Protocol):
         """Take the connection for gone, for the reason in words. Does nothing the second time."""
         if self.lost is not None:
             return
-        self.lost = ConnectionLost(why)
+        self.exchange.lost = ConnectionLost(why)
         self.outflow.lose()
         self.session.close()
-        while self._waiting:
-            try:
-                _sequence, answer = self._waiting.popitem()
-            except KeyError:
-                break
-            answer.deliver_error(self.gone())
+        self.exchange.fail_all()
         listeners, self._on_lost = self._on_lost, []
         for listener in listeners:
             listener.callback(self.gone())
@@ -257,60 +207,7 @@ class RPyCProtocol(Protocol):
             return "the connection was closed"
         return f"the connection was lost: {reason.getErrorMessage()}"
 
-    # What came.
-
-    def _handle_all(self, events: list[Event]) -> None:
-        """Handle what one read brought; everything that it leads to here and now is one write."""
-        corked = self.outflow.cork()
-        try:
-            for event in events:
-                self._handle(event)
-            self.outflow.write(self.session.take_frames())
-        finally:
-            self.outflow.uncork(corked)
-
-    def _handle(self, event: Event) -> None:
-        self.received += 1
-        if type(event) is Reply:
-            answer = self._waiting.pop(event.sequence, None)
-            if answer is not None:
-                answer.deliver(event.value)
-        elif type(event) is RemoteFailure:
-            answer = self._waiting.pop(event.sequence, None)
-            if answer is not None:
-                answer.deliver_error(event.error)
-        elif type(event) is Request:
-            self._asked(event)
-        elif type(event) is BadRequest:
-            self.log.info("refused a request of {peer}: {error}", peer=self.peer_name, error=event.error)
-            self.answer_error(event.sequence, event.error)
-        elif type(event) is OtherDialect:
-            self.finding.change(event.dialect, lambda: self._in_its_thread(self.abort))
-
-    def _asked(self, request: Request) -> None:
-        """Answer at once what runs nobody's code, also while the dispatcher is busy; leave the rest to it."""
-        verb = request.verb
-        if verb not in _HERE:
-            self._dispatcher.request_received(request.sequence, verb, request.arguments)
-        elif verb == Verb.PING and len(request.arguments) == 1:
-            self.answer(request.sequence, request.arguments[0])
-        elif verb == Verb.CLOSE:
-            self.answer(request.sequence, None)
-            self._closing = True
-        elif not (verb == Verb.INSPECT and len(request.arguments) == 1 and self._inspected(request)):
-            self._dispatcher.request_received(request.sequence, request.verb, request.arguments)
-
-    def _inspected(self, request: Request) -> bool:
-        """Answer an inspection, unless the object is another peer's, which must then be asked."""
-        try:
-            value = self.session.lent.get(read_identity(request.arguments[0]))
-        except (ProtocolError, UnknownReference) as error:
-            self.answer_error(request.sequence, error)
-            return True
-        if self._maker.identity_of(value) is not None:
-            return False
-        self.answer(request.sequence, offered_methods(value))
-        return True
+    # Ending.
 
     def abort(self) -> None:
         """Cut the connection, if it is there. In the reactor's thread."""

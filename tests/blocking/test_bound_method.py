@@ -46,9 +46,9 @@ class Counted(Connection):
         self.verbs: list[int] = []
         send = self.protocol.send
 
-        def counting(answer: Any, verb: int, arguments: tuple[Any, ...]) -> None:
+        def counting(answer: Any, verb: int, arguments: tuple[Any, ...], later: bool = False) -> None:
             self.verbs.append(verb)
-            send(answer, verb, arguments)
+            send(answer, verb, arguments, later)
 
         self.protocol.send = counting  # type: ignore[method-assign]
 

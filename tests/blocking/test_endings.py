@@ -8,13 +8,13 @@ import sys
 import threading
 from typing import Any
 
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
 import txrpyc
 from tests.peers import Peer
-from txrpyc.blocking.channel import SocketStream
 from txrpyc.blocking.private_reactor import PrivateReactor
+from txrpyc.blocking.transport import SocketTransport
 from txrpyc.errors import AsyncResultTimeout
 
 clash: Any = None
@@ -118,10 +118,7 @@ class InterruptTests(SynchronousTestCase):
 
         ours, theirs = socket.socketpair()
         self.addCleanup(theirs.close)
-        stream = SocketStream(ours)
-        stream.sock.setblocking(False)
-        private.reactor.adoptStreamConnection(stream.fileno(), ours.family, Factory.forProtocol(Interrupted))
-        stream.close()
+        SocketTransport(ours, Interrupted(), private.reactor)
         theirs.send(b"x")
         self.assertRaises(KeyboardInterrupt, private.step, 10)
         self.assertEqual(lost, [KeyboardInterrupt])

@@ -13,7 +13,8 @@ from txrpyc.core.config import make_rules
 from txrpyc.core.consts import INSPECT, LABEL_TUPLE, REQUEST, Verb
 from txrpyc.core.envelope import Dialect, open_envelope, seal
 from txrpyc.core.frame import FrameDecoder, encode_frame
-from txrpyc.core.identity import Identity, class_of, offered_methods, read_identity
+from txrpyc.core.identity import Identity, class_of, read_identity
+from txrpyc.core.inspection import offered_methods
 from txrpyc.core.session import BadRequest, Event, Request, Session
 
 __all__ = ["Maker", "Pair", "Proxy", "Side", "frame", "opened", "payload_of", "request"]

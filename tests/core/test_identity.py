@@ -1,8 +1,7 @@
-"""Identities and offered methods: rpyc's, also of objects that lie about themselves."""
+"""Identities: rpyc's, also of objects that lie about themselves."""
 
 from __future__ import annotations
 
-import platform
 from types import ModuleType
 from typing import Any
 
@@ -11,14 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.core.strange import STRANGE
 from tests.vectors import BOTH, recorded, specimens
 from txrpyc.core import brine
-from txrpyc.core.identity import (
-    LOCAL_ATTRS,
-    class_of,
-    describe,
-    identify,
-    offered_methods,
-    read_identity,
-)
+from txrpyc.core.identity import class_of, describe, identify, read_identity
 from txrpyc.errors import ProtocolError
 
 
@@ -91,37 +83,3 @@ class ReadTests(SynchronousTestCase):
         """A class and an object are told apart in words."""
         self.assertEqual(describe(("a.B", 5, 0)), "class a.B")
         self.assertEqual(describe(("a.B", 5, 255)), "a.B object 0xff")
-
-
-class MethodsTests(SynchronousTestCase):
-    def test_recorded(self) -> None:
-        """An inspection gives the names and docstrings that rpyc's gives, in its order."""
-        tables = recorded(BOTH[0])
-        # What builtin classes have, and say about it, changes from Python to Python.
-        same = tables["python"].split(".")[:2] == platform.python_version_tuple()[:2]
-        own = {"method", "of_class", "of_nobody", "of_meta", "__len__", "__call__"}
-        for name, theirs in tables["methods"].items():
-            ours = list(map(list, offered_methods(specimens.NAMES[name])))
-            if not same:
-                ours, theirs = ([m for m in list_ if m[0] in own] for list_ in (ours, theirs))
-            self.assertEqual(ours, theirs, name)
-
-    def test_what_counts(self) -> None:
-        """Methods of all kinds are offered, inherited too; properties and values are not."""
-        offered = dict(offered_methods(specimens.Derived()))
-        self.assertLessEqual({"method", "of_class", "of_nobody", "__len__", "__call__"}, set(offered))
-        self.assertFalse({"text", "attribute"} & set(offered))
-        self.assertFalse(LOCAL_ATTRS & set(offered))
-        self.assertEqual(offered["method"], "Do nothing either.")
-        self.assertIsNone(offered["of_class"])
-
-    def test_metaclass(self) -> None:
-        """A class offers the methods of its metaclass as well as its own; its instances do not."""
-        self.assertLessEqual({"of_meta", "method"}, set(dict(offered_methods(specimens.Built))))
-        self.assertNotIn("of_meta", dict(offered_methods(specimens.Built())))
-
-    def test_strange_objects(self) -> None:
-        """Whatever an object raises about itself, its methods can be sent."""
-        for name, value in STRANGE.items():
-            methods = offered_methods(value)
-            self.assertEqual(brine.load(brine.dump(methods)), methods, name)

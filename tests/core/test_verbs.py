@@ -10,7 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.vectors import specimens
 from txrpyc.core.config import make_rules
 from txrpyc.core.consts import Verb
-from txrpyc.core.identity import Identity, offered_methods
+from txrpyc.core.identity import Identity
+from txrpyc.core.inspection import offered_methods
 from txrpyc.core.objects import LentTable
 from txrpyc.core.verbs import perform
 from txrpyc.errors import ProtocolError, UnknownReference

@@ -46,6 +46,9 @@ class Asking(Protocol):
         Give a function that cancels it. Any thread may call both.
         """
 
+    def flush(self) -> None:
+        """Send what is held back for more to come."""
+
     def forget(self, sequence: int) -> bool:
         """Give up waiting for an answer; tell whether it was still waited for."""
 

@@ -112,7 +112,9 @@ class AsyncResult:
             self._uncalled = True
             self._connection.hub.post(self._call_all)
         else:
-            self._connection.hub.brought()
+            hub = self._connection.hub
+            if hub.sleepers:
+                hub.brought()
 
     def _call_all(self) -> None:
         self._uncalled = False
@@ -161,6 +163,8 @@ class AsyncResult:
             WrongThread: this is the thread of a running reactor; await the result instead.
         """
         hub = self._connection.hub
+        if self._state is _PENDING:
+            self._connection.flush()
         while self._state is _PENDING:
             refuse_reactor_thread("waiting for a result", "await the AsyncResult, or use txrpyc.deferred")
             if not hub.wait(self.is_done, self._deadline, since=self._since):
@@ -207,6 +211,8 @@ class AsyncResult:
         waiting.
         """
         self._expire_if_due()
+        if self._state is _PENDING:
+            self._connection.flush()
         if self._state is _PENDING and not in_reactor_thread():
             self._connection.poll_all()
         self._see_to_callbacks()

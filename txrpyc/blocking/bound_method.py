@@ -11,7 +11,6 @@ compared, shown, or called through `async_`.
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable
 from typing import Any
 
 from txrpyc.blocking.netref import BaseNetref, is_netref, syncreq
@@ -38,16 +37,17 @@ class BoundMethod(BaseNetref):
     def __init__(self, owner: Any, name: str) -> None:
         put = object.__setattr__
         put(self, "____conn__", object.__getattribute__(owner, "____conn__"))
+        put(self, "____methods__", None)
         put(self, "_owner", owner)
         put(self, "_name", name)
-        put(self, "_real", None)
 
     @property
     def ____id_pack__(self) -> Identity:
         """The identity of the method; the first use asks the peer."""
         get = object.__getattribute__
-        real = get(self, "_real")
-        if real is None:
+        try:
+            real = get(self, "_real")
+        except AttributeError:
             real = syncreq(get(self, "_owner"), Verb.GETATTR, get(self, "_name"))
             object.__setattr__(self, "_real", real)
         identity: Identity = get(real, "____id_pack__")
@@ -62,14 +62,16 @@ class BoundMethod(BaseNetref):
 
 
 class MethodMemory:
-    """What is known of the methods of one of the peer's classes.
+    """What is known of the methods of one of the peer's classes, as its instances on one connection have them.
 
     Args:
         routines: the names that its inspection gave.
     """
 
-    def __init__(self, routines: Iterable[str]) -> None:
-        self._routines = frozenset(routines)
+    __slots__ = ("_routines", "_seen")
+
+    def __init__(self, routines: frozenset[str]) -> None:
+        self._routines = routines
         self._seen: set[str] = set()
 
     def get(self, owner: Any, name: str) -> Any:

@@ -20,7 +20,7 @@ class SocketStream:
     """A connected socket.
 
     Args:
-        sock: the socket. The connection made over it works on a duplicate of its descriptor, and closes both.
+        sock: the socket. The connection made over it closes it.
         again: makes another stream to the same peer; None if that is not known.
         accepted: whether the peer connected to us, and so may be expected to speak first.
     """

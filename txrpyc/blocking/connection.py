@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from threading import get_ident
 from time import monotonic
 from types import TracebackType
 from typing import Any
 
+from twisted.python import threadable
+
 from txrpyc.blocking.async_result import AsyncResult
-from txrpyc.blocking.call import Call
+from txrpyc.blocking.call import Call, ask
 from txrpyc.blocking.line import Line
 from txrpyc.blocking.live_config import LiveConfig
-from txrpyc.blocking.mailbox import check_stack
-from txrpyc.blocking.reactor_thread import in_reactor_thread, refuse_reactor_thread
+from txrpyc.blocking.reactor_thread import refuse_reactor_thread
 from txrpyc.core.consts import Verb
 from txrpyc.errors import AsyncResultTimeout, ConnectionLost, PingError
 
@@ -19,6 +21,9 @@ __all__ = ["Connection"]
 
 _POLLED_AT_ONCE = 1000
 """How much `poll_all` serves at most when it was given no time: a peer that never pauses must not keep it for ever."""
+
+_FLOOD = 0.0001
+"""Seconds between two asynchronous requests, at most, for the second to be held back, for a moment, for a third."""
 
 _CLOSE_GRACE = 2.0
 """Seconds that `close` waits for the peer to take note."""
@@ -37,6 +42,7 @@ class Connection(Line):
     """
 
     _remote_root: Any = None
+    _asked = 0.0
     _closing = False
 
     # What programs see.
@@ -94,23 +100,10 @@ class Connection(Line):
             Exception: what the peer raised.
         """
         timeout = self.config.rules.sync_request_timeout
-        if in_reactor_thread():
+        if get_ident() == threadable.ioThread:
             refuse_reactor_thread("a blocking remote operation", "use txrpyc.deferred")
-        check_stack(30)  # now, not in the wait: the peer would go on with a request that nobody waits for any more
-        hub = self.hub
-        since = hub.mailbox.posted
-        deadline = None if timeout is None else monotonic() + timeout
-        call = Call(hub)
-        self.protocol.send(call, handler, args)
-        while not hub.wait(call.is_done, deadline, since=since, checked=True):
-            # Whoever takes it out of the protocol's table ends it; if that was the reader, it is about to.
-            if call.sequence is not None and self.forget(call.sequence):
-                if deadline is not None and monotonic() >= deadline:
-                    raise AsyncResultTimeout("result expired")
-                raise ConnectionLost("the connection is gone")
-        if call.error is not None:
-            raise call.error
-        return call.value
+        protocol = self.protocol
+        return ask(self.hub, protocol.send, protocol.forget, handler, args, timeout)
 
     def async_request(self, handler: int, *args: Any, timeout: float | None = None) -> AsyncResult:
         """Send a request and give its `AsyncResult` at once.
@@ -126,7 +119,9 @@ class Connection(Line):
         result = AsyncResult(self)
         if timeout is not None:
             result.set_expiry(timeout)
-        self.protocol.send(result, handler, args)
+        now = monotonic()
+        self.protocol.send(result, handler, args, now - self._asked < _FLOOD)
+        self._asked = now
         if self.protocol.outflow.handed_over:
             self._push_out(timeout)
         return result
@@ -212,7 +207,7 @@ class Connection(Line):
             try:
                 if before_closed is not None:
                     before_closed(self.root)
-                self.async_request(Verb.CLOSE, timeout=_CLOSE_GRACE).wait()
+                self._tell_peer()
             except (ConnectionLost, AsyncResultTimeout):
                 pass
             except Exception:
@@ -221,6 +216,13 @@ class Connection(Line):
             finally:
                 self._part()
         self._finish()
+
+    def _tell_peer(self) -> None:
+        """Tell the peer that this is the end; wait until it has taken note, at most for the grace."""
+        since = self.hub.mailbox.posted
+        call = Call(self.hub)
+        self.protocol.send(call, Verb.CLOSE, ())
+        self.hub.wait(call.done, monotonic() + _CLOSE_GRACE, since=since)
 
     def _part(self) -> None:
         """Close the transport; after the grace, cut it."""

@@ -69,6 +69,7 @@ class Hub:
 
     Attributes:
         mailbox: the jobs.
+        sleepers: how many threads sleep.
     """
 
     def __init__(self, leadership: Leadership | None, attendant: Attendant | None = None) -> None:
@@ -80,7 +81,7 @@ class Hub:
         # an interrupt right behind it still finds out who has it.
         self._lead: dict[str, int] = {} if leadership is not None else {_LEADER: _RESIDENT}
         self._in_step = False
-        self._sleepers = 0
+        self.sleepers = 0
         # A resident connection's jobs are for workers alone, who see to it that not too many are under way at once.
         self.mailbox = Mailbox(open_to_all=leadership is not None)
         self._ended = False
@@ -91,7 +92,7 @@ class Hub:
     def post(self, job: Job) -> None:
         """Put a job into the mailbox. Any thread may call; a leader usually does."""
         self.mailbox.put(job)
-        if self._sleepers:
+        if self.sleepers:
             self.brought()
         if self._attendant is not None:
             self._attendant.job_came()
@@ -99,13 +100,13 @@ class Hub:
     def notify(self) -> None:
         """Let every sleeper look again whether its condition holds. Any thread may call."""
         # Without the lock: a sleeper counts itself before it looks for the last time.
-        if self._sleepers:
+        if self.sleepers:
             with self._changed:
                 self._changed.notify_all()
 
     def brought(self) -> None:
         """Do as `notify`; but from inside a step, after which that is done anyway, nothing."""
-        if self._sleepers and not self.leading:
+        if self.sleepers and not self.leading:
             self.notify()
 
     def interrupt(self) -> None:
@@ -156,7 +157,7 @@ class Hub:
 
     def wait(
         self,
-        done: Callable[[], bool],
+        done: Callable[[], object],
         deadline: float | None = None,
         *,
         serve: bool = True,
@@ -166,7 +167,7 @@ class Hub:
         """Wait, and meanwhile do what rule 3 says.
 
         Args:
-            done: the condition. It must be quick and call nobody.
+            done: the condition; gives something true if it holds. It must be quick and call nobody.
             deadline: a time of `time.monotonic`; None means for ever.
             serve: whether this thread may do jobs.
             since: what `mailbox.posted` was before the request was sent whose answer this waits for. A thread that is
@@ -198,7 +199,7 @@ class Hub:
                     self.mailbox.run(job)
                     continue
             if until is not None or self._ended or (left is not None and left <= 0):
-                return until is not None or done()
+                return until is not None or bool(done())
             if not self._make_step(me, left):
                 self._sleep(lambda: done() or (serve and self.mailbox.offers(since)), left)
 
@@ -213,7 +214,7 @@ class Hub:
         finally:
             self._in_step = False
             self._lead[_LEADER] = _RESIDENT
-            if self._sleepers:
+            if self.sleepers:
                 self.notify()
 
     def glance(self) -> None:
@@ -233,17 +234,17 @@ class Hub:
         self.mailbox.run(job)
         return True
 
-    def _sleep(self, wanted: Callable[[], bool], left: float | None) -> None:
+    def _sleep(self, wanted: Callable[[], object], left: float | None) -> None:
         """Sleep until somebody brings news, unless there is some already."""
         if self._attendant is not None:
             self._attendant.sleeps()
         with self._changed:
-            self._sleepers += 1
+            self.sleepers += 1
             try:
                 if self._lead and not self._ended and not wanted():
                     self._changed.wait(left)
             finally:
-                self._sleepers -= 1
+                self.sleepers -= 1
 
     def _make_step(self, me: int, left: float | None) -> bool:
         """Take the lead, make a step, and give the lead back; tell whether the lead was to be had."""
@@ -263,7 +264,7 @@ class Hub:
             if leads or self._lead.get(_LEADER) == me:
                 self._in_step = False
                 del self._lead[_LEADER]
-                if self._sleepers:
+                if self.sleepers:
                     self.notify()
                 if self._ended:
                     self._dispose()

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.protocol import Factory
 
 from txrpyc.blocking.asking import Asking
 from txrpyc.blocking.async_result import WrappedAnswer
@@ -22,6 +21,7 @@ from txrpyc.blocking.private_reactor import PrivateReactor
 from txrpyc.blocking.reactor_thread import in_reactor_thread
 from txrpyc.blocking.served import Serving
 from txrpyc.blocking.timer import call_later
+from txrpyc.blocking.transport import SocketTransport
 from txrpyc.core.config import Rules
 from txrpyc.core.identity import Identity
 from txrpyc.protocol import RPyCProtocol
@@ -103,11 +103,7 @@ class Line:
 
     def _adopt(self, channel: Channel) -> None:
         self._channel = channel
-        sock = channel.stream.sock
-        sock.setblocking(False)
-        factory = Factory.forProtocol(lambda: self.protocol)
-        factory.noisy = False
-        self._reactor.adoptStreamConnection(sock.fileno(), sock.family, factory)  # type: ignore[attr-defined]
+        SocketTransport(channel.stream.sock, self.protocol, self._reactor)
 
     def _redial(self) -> None:
         assert self._channel is not None
@@ -130,6 +126,10 @@ class Line:
         reactor's.
         """
         return not (self.hub.leading or in_reactor_thread())
+
+    def flush(self) -> None:
+        """Send what is held back for more to come."""
+        self.protocol.outflow.flush()
 
     def forget(self, sequence: int) -> bool:
         """Give up waiting for an answer; tell whether it was still waited for."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from dataclasses import asdict
 from typing import Any
 
-from txrpyc.core.config import FACTS, KEYS, Rules
+from txrpyc.core.config import DEFAULTS, FACTS, KEYS, SAFE_ATTRS, Rules, rules_among
 
 __all__ = ["DEFAULT_CONFIG", "LiveConfig"]
 
@@ -21,9 +20,10 @@ _FACTS: dict[str, Any] = {
     "close_catchall": False,
     "bind_threads": False,
 }
+_KNOWN = KEYS | FACTS
 _connection_numbers = itertools.count(1)
 
-DEFAULT_CONFIG: dict[str, Any] = {**asdict(Rules()), "safe_attrs": set(Rules().safe_attrs), **_FACTS}
+DEFAULT_CONFIG: dict[str, Any] = {**DEFAULTS, "safe_attrs": set(SAFE_ATTRS), **_FACTS}
 """RPyC's keys, and ours, with what they are unless a connection is told otherwise. A program may change it;
 connections made later obey.
 """
@@ -40,35 +40,43 @@ class LiveConfig(MutableMapping[str, Any]):
 
     Attributes:
         rules: the settings that are rules, as they are now.
-        on_change: called with the new rules after each change.
+        on_change: called with the new rules after each change of them; None, which it is at first, calls nobody.
     """
+
+    __slots__ = ("_settings", "on_change", "rules")
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._settings: dict[str, Any] = dict(DEFAULT_CONFIG)
-        self.rules = Rules()
-        self.on_change: Callable[[Rules], None] = lambda rules: None
-        self.update(settings)
-        if self["connid"] is None:
-            self["connid"] = f"conn{next(_connection_numbers)}"
+        self.on_change: Callable[[Rules], None] | None = None
+        self._warn(settings)
+        self._settings.update(settings)
+        if self._settings["connid"] is None:
+            self._settings["connid"] = f"conn{next(_connection_numbers)}"
+        self.rules = rules_among(self._settings)
 
-    def _rebuild(self) -> None:
-        self.rules = Rules().changed(**{key: self._settings[key] for key in KEYS if key in self._settings})
-        self.on_change(self.rules)
+    def _warn(self, changes: Mapping[str, Any]) -> None:
+        """Warn the caller's caller's caller of keys that are not known."""
+        unknown = [key for key in changes if key not in _KNOWN and key not in self._settings]
+        if unknown:
+            unknown = sorted(map(str, unknown))
+            known = ", ".join(sorted(_KNOWN))
+            warnings.warn(f"unknown configuration {', '.join(unknown)}; known are {known}", stacklevel=4)
+
+    def _change_rules(self, settings: dict[str, Any]) -> None:
+        self.rules = rules_among(settings)
+        self._settings = settings
+        if self.on_change is not None:
+            self.on_change(self.rules)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """Set several settings, all of them or, if one has a wrong value, none."""
         changes = dict(*args, **kwargs)
-        unknown = sorted(str(key) for key in changes if key not in KEYS | FACTS and key not in self._settings)
-        if unknown:
-            known = ", ".join(sorted(KEYS | FACTS))
-            warnings.warn(f"unknown configuration {', '.join(unknown)}; known are {known}", stacklevel=3)
-        before = self._settings
-        self._settings = {**before, **changes}
-        try:
-            self._rebuild()
-        except Exception:
-            self._settings = before
-            raise
+        self._warn(changes)
+        settings = {**self._settings, **changes}
+        if KEYS.isdisjoint(changes):
+            self._settings = settings
+        else:
+            self._change_rules(settings)
 
     def __getitem__(self, key: str) -> Any:
         return self._settings[key]
@@ -77,8 +85,9 @@ class LiveConfig(MutableMapping[str, Any]):
         self.update({key: value})
 
     def __delitem__(self, key: str) -> None:
-        del self._settings[key]
-        self._rebuild()
+        settings = dict(self._settings)
+        del settings[key]
+        self._change_rules(settings)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._settings)

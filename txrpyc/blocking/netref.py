@@ -17,7 +17,7 @@ from txrpyc.core.boxing import box_local
 from txrpyc.core.consts import Verb
 from txrpyc.core.identity import LOCAL_ATTRS, Identity
 
-__all__ = ["BaseNetref", "NetrefMetaclass", "asyncreq", "boxed_reference", "connection_of", "is_netref", "syncreq"]
+__all__ = ["BaseNetref", "NetrefMetaclass", "asyncreq", "box", "boxed_of", "connection_of", "is_netref", "syncreq"]
 
 _NEVER_REMOTE = frozenset(["__array_struct__", "__array_interface__"])
 """numpy would read memory at the addresses that these give."""
@@ -28,14 +28,11 @@ def is_netref(value: object) -> bool:
     return issubclass(type(value), BaseNetref)
 
 
-def boxed_reference(netref: Any) -> bytes:
-    """Give the boxed reference to a netref, which is made once."""
-    try:
-        return _boxed_of(netref)
-    except AttributeError:
-        boxed = box_local(object.__getattribute__(netref, "____id_pack__"))
-        object.__setattr__(netref, "____boxed__", boxed)
-        return boxed
+def box(netref: Any) -> bytes:
+    """Make the boxed reference to a netref, which then keeps it."""
+    boxed = box_local(object.__getattribute__(netref, "____id_pack__"))
+    object.__setattr__(netref, "____boxed__", boxed)
+    return boxed
 
 
 def syncreq(netref: Any, verb: int, *arguments: Any) -> Any:
@@ -76,20 +73,19 @@ class BaseNetref(metaclass=NetrefMetaclass):
     Attributes:
         ____conn__: the connection.
         ____id_pack__: the identity of the object.
+        ____methods__: what is known of the methods that the connection's netrefs of this class have; None if nothing.
         ____boxed__: the boxed reference to it, once it was needed.
     """
 
-    __slots__ = ("____boxed__", "____conn__", "____id_pack__", "__weakref__")
+    __slots__ = ("____boxed__", "____conn__", "____id_pack__", "____methods__", "__weakref__")
 
     _local_class: ClassVar[type | None] = None
     """What `__class__` of a netref is; None if that must be asked."""
 
-    _methods: ClassVar[KnownMethods | None] = None
-    """What is known of the methods that a connection's netrefs of this class have; None if nothing."""
-
-    def __init__(self, conn: Any, id_pack: Identity) -> None:
+    def __init__(self, conn: Any, id_pack: Identity, methods: KnownMethods | None = None) -> None:
         object.__setattr__(self, "____conn__", conn)
         object.__setattr__(self, "____id_pack__", id_pack)
+        object.__setattr__(self, "____methods__", methods)
 
     @property
     def ____refcount__(self) -> int:
@@ -100,7 +96,7 @@ class BaseNetref(metaclass=NetrefMetaclass):
         if name not in LOCAL_ATTRS:
             if name == "__call__":
                 return object.__getattribute__(self, name)
-            methods = type.__getattribute__(type(self), "_methods")
+            methods = _methods_of(self)
             return syncreq(self, Verb.GETATTR, name) if methods is None else methods.get(self, name)
         if name == "__doc__":
             return syncreq(self, Verb.GETATTR, name)
@@ -186,4 +182,6 @@ class BaseNetref(metaclass=NetrefMetaclass):
 connection_of: Callable[[Any], Asking] = vars(BaseNetref)["____conn__"].__get__
 """Gives the connection of a netref."""
 
-_boxed_of: Callable[[Any], bytes] = vars(BaseNetref)["____boxed__"].__get__
+boxed_of: Callable[[Any], bytes] = vars(BaseNetref)["____boxed__"].__get__
+"""Gives the boxed reference to a netref. Raises AttributeError before the first `box`."""
+_methods_of: Callable[[Any], KnownMethods | None] = vars(BaseNetref)["____methods__"].__get__

@@ -1,123 +1,139 @@
-"""A reactor of one's own for each blocking connection: made, never installed, and run by whoever leads the hub."""
+"""A reactor of one's own for each blocking connection: made, never installed, and run by whoever leads the hub.
+
+What interrupts it costs a system call only while somebody waits in a poll: who wants a step to return notes that
+down, and then looks whether there is such a poll; the leader notes that it is about to poll, and then looks whether
+somebody wants it to return. So at least one of them sees the other.
+"""
 
 from __future__ import annotations
 
-import select
+import os
+import socket
 import threading
 from collections import deque
 from collections.abc import Callable
-from math import ceil
-from typing import Any
+from contextlib import suppress
+from typing import Protocol
 
-from twisted.internet.error import ConnectionDone
-from twisted.logger import Logger
-from twisted.python.failure import Failure
-
-_POLLS = hasattr(select, "poll")
-if _POLLS:
-    from twisted.internet.pollreactor import PollReactor as _Reactor
-
-    _INPUT = select.POLLIN
-else:  # Windows
-    from twisted.internet.selectreactor import SelectReactor as _Reactor
+from txrpyc.blocking.little_reactor import LittleReactor
 
 __all__ = ["PrivateReactor"]
 
 
-class _Unregistered(_Reactor):
-    """A reactor that does not take the thread which starts it for the application's reactor thread."""
+class _Waker(Protocol):
+    """Ends a poll: something to read, to which any thread may write."""
 
-    _registerAsIOThread = False
-    _log = Logger()
+    def fileno(self) -> int: ...
 
-    def turn(self, timeout: float | None) -> None:
-        """Do an iteration: what is due, then wait at most so many seconds and handle what comes.
+    def wake(self) -> None: ...
 
-        Twisted's own does the same, but looks through timers that are not there and sets up a log context for each
-        descriptor, which together cost as much as a short call.
-        """
-        if self.threadCallQueue or self._newTimedCalls or self._pendingTimedCalls:
-            timeout = self._do_what_is_due(timeout)
-        if not _POLLS:
-            self.doIteration(timeout)  # type: ignore[no-untyped-call]
-            return
-        # poll() takes whole milliseconds: rounded down, it would spin through the last one.
-        for descriptor, event in self._poller.poll(None if timeout is None else ceil(timeout * 1000)):
-            selectable = self._selectables.get(descriptor)
-            if selectable is None:
-                continue
-            if event != _INPUT:
-                self._doReadOrWrite(selectable, descriptor, event)  # type: ignore[no-untyped-call]
-                continue
-            try:
-                why = selectable.doRead()
-            except BaseException as error:
-                self._reading_failed(selectable, error)
-                continue
-            if why:
-                self._disconnectSelectable(selectable, why, True)  # type: ignore[no-untyped-call]
+    def doRead(self) -> None: ...
 
-    def _do_what_is_due(self, timeout: float | None) -> float | None:
-        """Call what is due; give how long may be waited."""
-        if self.timeout() == 0:
-            timeout = 0.0  # what is due may bring about what the leader waits for, who must then look
-        self.runUntilCurrent()
-        soonest = self.timeout()
-        return soonest if soonest is not None and (timeout is None or soonest < timeout) else timeout
+    def close(self) -> None: ...
 
-    def _reading_failed(self, selectable: Any, error: BaseException) -> None:
-        """Close a descriptor whose reading raised, for what it read may be lost. What is no Exception, a
-        KeyboardInterrupt above all, is not kept from the caller, as a reactor's own loop would.
-        """
-        if isinstance(error, Exception):
-            self._log.failure("reading from {what} failed", what=selectable)
-        self._disconnectSelectable(selectable, error, True)  # type: ignore[no-untyped-call]
-        if not isinstance(error, Exception):
-            raise error
+
+class _EventWaker:
+    """A waker that costs one descriptor and one system call."""
+
+    def __init__(self) -> None:
+        self._number = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+
+    def fileno(self) -> int:
+        return self._number
+
+    def wake(self) -> None:
+        os.eventfd_write(self._number, 1)
+
+    def doRead(self) -> None:
+        with suppress(BlockingIOError):  # a forked process has it, too
+            os.eventfd_read(self._number)
+
+    def close(self) -> None:
+        os.close(self._number)
+
+
+class _SocketWaker:
+    """A waker for systems without eventfd."""
+
+    def __init__(self) -> None:
+        self._ear, self._mouth = socket.socketpair()
+        for end in (self._ear, self._mouth):
+            end.setblocking(False)
+
+    def fileno(self) -> int:
+        return self._ear.fileno()
+
+    def wake(self) -> None:
+        with suppress(BlockingIOError):  # there is more than enough to read
+            self._mouth.send(b"x")
+
+    def doRead(self) -> None:
+        with suppress(BlockingIOError):
+            self._ear.recv(4096)
+
+    def close(self) -> None:
+        self._ear.close()
+        self._mouth.close()
+
+
+_make_waker: Callable[[], _Waker] = _EventWaker if hasattr(os, "eventfd") else _SocketWaker
 
 
 class PrivateReactor:
-    """What the leading thread does: `txrpyc.blocking.hub.Leadership` over a Twisted reactor.
+    """What the leading thread does: `txrpyc.blocking.hub.Leadership` over a little reactor.
 
     Attributes:
         reactor: the reactor; to be touched by the leader only.
     """
 
     def __init__(self) -> None:
-        self.reactor: Any = _Unregistered()  # type: ignore[no-untyped-call]
-        self.reactor.startRunning(installSignalHandlers=False)
+        self._waker = _make_waker()
+        self.reactor = LittleReactor()
+        self.reactor.addReader(self._waker)
         self._calls: deque[Callable[[], None]] = deque()
-        self._stepping = False
+        self._interrupted = False
+        self._polling = False
         self._disposed = False
-        # Between waking and disposing: a byte written to a descriptor that was just closed could land in another file.
+        # Between waking and disposing: what is written to a descriptor that was just closed could land in another file.
         self._waking = threading.RLock()
 
     def call(self, function: Callable[[], None]) -> None:
         """Run a function at the beginning of the next step. Any thread may call, also inside a garbage collection.
 
-        Unlike ``callFromThread`` this costs a system call only while somebody is in a step.
+        Unlike ``callFromThread`` this costs a system call only while somebody waits in a step.
         """
         self._calls.append(function)
-        if self._stepping:
-            self.interrupt()
+        if self._polling:
+            self._wake()
 
     # For the hub.
 
     def step(self, timeout: float | None) -> None:
         """Run the reactor until something has happened, at most so many seconds."""
-        self._stepping = True
+        reactor = self.reactor
+        while self._calls:
+            self._calls.popleft()()
+        timeout = reactor.call_due(timeout)
+        self._polling = True
         try:
-            while self._calls:
-                self._calls.popleft()()
-            self.reactor.turn(timeout)
+            if self._interrupted or self._calls:
+                self._interrupted = False  # not after the poll: somebody may have asked since, for the next step
+                timeout = 0.0
+            ready = reactor.poll(timeout)
         finally:
-            self._stepping = False
+            self._polling = False
+        reactor.handle(ready)
 
     def interrupt(self) -> None:
         """Make a running step return."""
+        self._interrupted = True
+        if self._polling:
+            self._wake()
+
+    def _wake(self) -> None:
         with self._waking:
             if not self._disposed:
-                self.reactor.wakeUp()
+                self._waker.wake()
 
     def dispose(self) -> None:
         """Close what the reactor opened. It cannot be used again."""
@@ -130,11 +146,9 @@ class PrivateReactor:
             for call in reactor.getDelayedCalls():
                 call.cancel()
             reactor.removeAll()
-            reactor.removeReader(reactor.waker)
-            reactor.waker.connectionLost(Failure(ConnectionDone()))
-            reactor.waker = None
+            self._waker.close()
 
     def __del__(self) -> None:
-        """Close the waker's descriptors, which are plain numbers and would stay open."""
+        """Close the waker's descriptor, which is a plain number and would stay open."""
         if not getattr(self, "_disposed", True):
             self.dispose()

@@ -12,13 +12,16 @@ from zope.interface import implementer
 
 from txrpyc.blocking.asking import Answering
 from txrpyc.blocking.netref import is_netref
+from txrpyc.blocking.served_request import ServedRequest
 from txrpyc.core.consts import Verb
-from txrpyc.core.verbs import perform
 from txrpyc.host import ServiceHost
 from txrpyc.interfaces import IDispatcher
-from txrpyc.protocol import RPyCProtocol
 
 __all__ = ["Serving"]
+
+
+_MANY = 4
+"""How many requests that wait make it worth to hold an answer back, for a moment."""
 
 
 def _pair(address: Any) -> Any:
@@ -71,7 +74,7 @@ class Serving:
 
     def request_received(self, sequence: int, verb: int, arguments: tuple[Any, ...]) -> None:
         """Put the request into the mailbox."""
-        self._connection.hub.post(_Served(self, sequence, verb, arguments).run)
+        self._connection.hub.post(ServedRequest(self, sequence, verb, arguments).run)
 
     def connection_lost(self, error: Exception) -> None:
         """Let the service know, by a last job."""
@@ -119,32 +122,7 @@ class Serving:
             raise error
         self._connection.protocol.answer_error(sequence, error)
 
-    @property
-    def protocol(self) -> RPyCProtocol:
-        """Whose requests these are."""
-        return self._connection.protocol
-
-
-class _Served:
-    """One request, on its way through the mailbox. It lets go of the arguments before it answers, so that releases
-    travel with the answer.
-    """
-
-    __slots__ = ("_arguments", "_sequence", "_serving", "_verb")
-
-    def __init__(self, serving: Serving, sequence: int, verb: int, arguments: tuple[Any, ...]) -> None:
-        self._serving = serving
-        self._sequence = sequence
-        self._verb = verb
-        self._arguments = arguments
-
-    def run(self) -> None:
-        arguments, self._arguments = self._arguments, ()
-        try:
-            value = perform(self._serving.host, self._verb, arguments)
-        except BaseException as error:
-            del arguments
-            self._serving.finish(self._sequence, error)
-        else:
-            del arguments
-            self._serving.protocol.answer(self._sequence, value)
+    def answer(self, sequence: int, value: Any) -> None:
+        """Answer with a value. If many requests wait, the answers to some of them are sent together."""
+        connection = self._connection
+        connection.protocol.answer(sequence, value, len(connection.hub.mailbox.jobs) >= _MANY)

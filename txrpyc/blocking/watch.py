@@ -49,6 +49,7 @@ class Watch:
         self._reactor = reactor
         self._next: Any = None
         self._watching = False
+        self._ended = False
         self._seen: tuple[Any, int] | None = None
         self._helpers = 1
         self._calm = 0
@@ -63,13 +64,14 @@ class Watch:
 
     def end(self) -> None:
         """Look no more. In the reactor's thread."""
-        self._watching = True  # so that nobody begins again
+        self._ended = True
         if self._next is not None and self._next.active():
             self._next.cancel()
         self._next = None
 
     def _look_later(self) -> None:
-        self._next = self._reactor.callLater(_PATIENCE, self._look)
+        if not self._ended:  # while this was on its way
+            self._next = self._reactor.callLater(_PATIENCE, self._look)
 
     def _look(self) -> None:
         found = self._workers.stalled

@@ -287,6 +287,7 @@ class Workers:
         """Close the lane, unless a thread still waits or reads there, which will then do it."""
         if self._reading.acquire(blocking=False):
             self.lane.close()
+            self._reading.release()
 
     def when_idle(self) -> Deferred[None]:
         """Give a Deferred that fires when no connection has jobs."""

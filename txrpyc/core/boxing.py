@@ -10,13 +10,13 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
-from txrpyc.core.brine import BRINABLE, MAX_DEPTH, WRITERS, dump, dump_int, dumpable, write_tuple_head
+from txrpyc.core.brine import BRINABLE, MAX_DEPTH, WRITERS, dump, dump_int, tuple_head
 from txrpyc.core.consts import LABEL_LOCAL_REF, LABEL_REMOTE_REF, LABEL_TUPLE, LABEL_VALUE
 from txrpyc.core.identity import Identity
 from txrpyc.core.objects import LentTable
-from txrpyc.errors import EncodingError
+from txrpyc.errors import EncodingError, NotBrinable
 
-__all__ = ["Boxer", "ProxyReader", "box_local", "box_release", "dump_identity"]
+__all__ = ["Boxer", "ProxyReader", "begin_identity", "box_local", "box_release", "dump_identity"]
 
 _HEAD = {
     label: b"\x11" + bytes((0x50 + label,)) for label in (LABEL_VALUE, LABEL_TUPLE, LABEL_LOCAL_REF, LABEL_REMOTE_REF)
@@ -42,13 +42,13 @@ class ProxyReader(Protocol):
 def dump_identity(identity: Identity) -> bytes:
     """Give the brine of an identity."""
     name, class_id, instance_id = identity
-    return b"".join((_begin(name), dump_int(class_id), dump_int(instance_id)))
+    return begin_identity(name, class_id) + dump_int(instance_id)
 
 
 @lru_cache(maxsize=1000)
-def _begin(name: str) -> bytes:
+def begin_identity(name: str, class_id: int) -> bytes:
     """Give the brine of an identity as far as all objects of a class have it in common."""
-    return b"\x12" + dump(name)
+    return b"\x12" + dump(name) + dump_int(class_id)
 
 
 def box_local(identity: Identity) -> bytes:
@@ -101,10 +101,15 @@ class Boxer:
 
     def _encode(self, value: Any, out: list[bytes], lent: list[Identity], depth: int) -> None:
         writer = WRITERS.get(type(value))
-        if writer is not None and dumpable(value, depth):
+        if writer is not None:
+            mark = len(out)
             out.append(_VALUE)
-            writer(value, out, depth)
-        elif type(value) is tuple:
+            try:
+                writer(value, out, depth)
+                return
+            except NotBrinable:
+                del out[mark:]
+        if type(value) is tuple:
             self._encode_items(value, out, lent, depth)
         else:
             self._encode_reference(value, out, lent)
@@ -113,7 +118,7 @@ class Boxer:
         if depth <= 2:
             raise EncodingError(f"tuples of objects nested more than {MAX_DEPTH // 2} deep cannot be sent")
         out.append(_TUPLE)
-        write_tuple_head(len(value), out)
+        out.append(tuple_head(len(value)))
         for item in value:
             if item is _NOTHING:  # most calls have no keywords
                 out.append(_NOTHING_BOXED)

@@ -26,7 +26,7 @@ from txrpyc.core.brine_writer import (
     dump_int,
     dump_into,
     dumpable,
-    write_tuple_head,
+    tuple_head,
 )
 
 __all__ = [
@@ -41,5 +41,5 @@ __all__ = [
     "dumpable",
     "load",
     "load_from",
-    "write_tuple_head",
+    "tuple_head",
 ]

@@ -43,6 +43,7 @@ READ_DEPTH: Final = 160
 """The same for what is read: a message's own tuples stand around the value, and rpyc writes deeper ones."""
 
 _FLOAT = struct.Struct("!d")
+_unpack_float = _FLOAT.unpack_from
 _COMPLEX = struct.Struct("!dd")
 _LENGTH = struct.Struct("!L")
 
@@ -144,11 +145,29 @@ def _read_items(data: bytes, start: int, count: int, depth: int) -> tuple[tuple[
     for _ in range(count):
         tag = data[start]
         start += 1
-        if 0x20 <= tag <= 0xEF:  # the commonest, without a call
+        # The commonest are read here, as a call for each would cost more than reading it.
+        if 0x20 <= tag <= 0xEF:
             items.append(tag - ZERO)
+        elif tag == TEXT and data[start] == BYTES_L1:
+            begin = start + 2
+            start = begin + data[start + 1]
+            items.append(data[begin:start].decode())
+        elif tag == INT_L1:
+            begin = start + 1
+            start = begin + data[start]
+            digits = data[begin:start]
+            items.append(int(digits) if digits.isdigit() else _integer(digits))
+        elif TUPLE_1 <= tag <= TUPLE_4:
+            value, start = _read_items(data, start, tag - TUPLE_1 + 1, depth - 1)
+            items.append(value)
+        elif tag == FLOAT_TAG:
+            items.append(_unpack_float(data, start)[0])
+            start += 8
         else:
             value, start = READERS[tag](data, start, depth - 1)
             items.append(value)
+    if start > len(data):
+        raise ProtocolError(f"brine ends early: {start} bytes announced, {len(data)} there")
     return tuple(items), start
 
 
@@ -233,16 +252,16 @@ def read(data: bytes, start: int, depth: int) -> tuple[Any, int]:
     return READERS[data[start]](data, start + 1, depth)
 
 
+BROKEN: Final = (ProtocolError, IndexError, ValueError, TypeError, RecursionError, struct.error)
+"""What `read` raises for data that is not brine."""
+
+
 def as_protocol_error(error: Exception) -> ProtocolError:
     """Name what decoding raised, besides `ProtocolError` itself."""
-    if isinstance(error, IndexError):
+    if isinstance(error, (IndexError, struct.error)):
         return ProtocolError("brine ends early")
     # Invalid UTF-8, an integer past the interpreter's digit limit, an unhashable item of a frozenset.
     return ProtocolError(f"brine holds a value that cannot be made here: {error}")
-
-
-BROKEN: Final = (ProtocolError, IndexError, ValueError, TypeError, RecursionError)
-"""What `read` raises for data that is not brine."""
 
 
 def load_from(data: bytes, start: int) -> Any:

@@ -38,7 +38,7 @@ __all__ = [
     "dump_int",
     "dump_into",
     "dumpable",
-    "write_tuple_head",
+    "tuple_head",
 ]
 
 MAX_DEPTH: Final = 100
@@ -47,6 +47,7 @@ to 300.
 """
 
 _FLOAT = struct.Struct("!d")
+_pack_float = _FLOAT.pack
 _COMPLEX = struct.Struct("!dd")
 _LENGTH = struct.Struct("!L")
 
@@ -113,28 +114,31 @@ def _write_text(text: str, out: list[bytes], depth: int) -> None:
     out.append(data)
 
 
-def write_tuple_head(size: int, out: list[bytes]) -> None:
-    """Append what stands before the items of a tuple of `size` items."""
-    out.append(_TUPLE_HEADS[size] if size < 256 else bytes((TUPLE_L4,)) + _LENGTH.pack(size))
+def tuple_head(size: int) -> bytes:
+    """Give what stands before the items of a tuple of `size` items."""
+    return _TUPLE_HEADS[size] if size < 256 else bytes((TUPLE_L4,)) + _LENGTH.pack(size)
 
 
 def _write_tuple(items: tuple[Any, ...], out: list[bytes], depth: int) -> None:
     if depth <= 0:
         raise EncodingError(f"tuples nested more than {MAX_DEPTH} deep cannot be sent")
     size = len(items)
-    if size < 256:
-        out.append(_TUPLE_HEADS[size])
-    else:
-        write_tuple_head(size, out)
+    out.append(_TUPLE_HEADS[size] if size < 256 else tuple_head(size))
     for item in items:
         kind = type(item)
-        if kind is int and SMALLEST <= item <= LARGEST:  # the commonest, without a call
-            out.append(_SMALL_INTS[item - SMALLEST])
-            continue
-        writer = WRITERS.get(kind)
-        if writer is None:
-            raise NotBrinable(kind)
-        writer(item, out, depth - 1)
+        # The commonest are written here, as a call for each would cost more than writing it.
+        if kind is int:
+            out.append(_SMALL_INTS[item - SMALLEST] if SMALLEST <= item <= LARGEST else dump_int(item))
+        elif kind is str and item.isascii() and len(item) < 256:
+            out.append(_TEXT_HEADS[len(item)])
+            out.append(item.encode())
+        elif kind is float:
+            out.append(b"\x18" + _pack_float(item))
+        else:
+            writer = WRITERS.get(kind)
+            if writer is None:
+                raise NotBrinable(kind)
+            writer(item, out, depth - 1)
 
 
 def _write_frozenset(items: frozenset[Any], out: list[bytes], depth: int) -> None:

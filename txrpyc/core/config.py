@@ -6,13 +6,16 @@ rules; they live with the connection.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Final
 
 from txrpyc.core.frame import DEFAULT_LIMIT
 from txrpyc.errors import ConfigurationError
 
-__all__ = ["FACTS", "KEYS", "SAFE_ATTRS", "Rules", "make_rules"]
+__all__ = ["DEFAULTS", "FACTS", "KEYS", "SAFE_ATTRS", "Rules", "make_rules", "rules_among"]
 
 _ARITHMETIC = [
     "add",
@@ -138,33 +141,51 @@ class Rules:
 
     def changed(self, **settings: Any) -> Rules:
         """Give the same rules with some settings replaced. Raises as `make_rules`."""
-        _check(settings)
-        if "safe_attrs" in settings:
-            settings["safe_attrs"] = frozenset(settings["safe_attrs"])
-        return replace(self, **settings)
+        return make_rules({**vars(self), **settings})
 
 
-KEYS: Final = frozenset(field.name for field in fields(Rules))
+DEFAULTS: Final[Mapping[str, Any]] = {field.name: field.default for field in fields(Rules)}
+"""All rules, as they are unless they are set."""
+
+KEYS: Final = frozenset(DEFAULTS)
 """The names of all rules."""
 
-
-def _check(settings: dict[str, Any]) -> None:
-    unknown = sorted(set(settings) - KEYS)
-    if unknown:
-        raise ConfigurationError(
-            f"unknown configuration {', '.join(map(repr, unknown))}; known are {', '.join(sorted(KEYS))}"
-        )
-    if settings.get("compression", "auto") not in ("auto", "always", "never"):
-        raise ConfigurationError(f"compression is 'auto', 'always' or 'never', not {settings['compression']!r}")
-    if settings.get("protocol_version") not in (None, 5, 6):
-        raise ConfigurationError(f"protocol_version is 5, 6 or None, not {settings['protocol_version']!r}")
+_values_of = itemgetter(*DEFAULTS)
+_shared_rules = lru_cache(maxsize=100, typed=True)(Rules)  # typed: 1 and True are equal
 
 
-def make_rules(settings: dict[str, Any] | None = None) -> Rules:
+def _frozen(names: Any) -> frozenset[str]:
+    """Give names as a frozenset, of which there is only one for the usual names: it takes 8 KiB."""
+    return SAFE_ATTRS if names == SAFE_ATTRS else frozenset(names)
+
+
+def make_rules(settings: Mapping[str, Any] | None = None) -> Rules:
     """Give the default rules with these settings replaced; None replaces nothing.
 
     Raises:
         ConfigurationError: a key is not one of RPyC's or ours; the message lists those. Or a value is not one of
             the few it can be.
     """
-    return Rules().changed(**(settings or {}))
+    settings = settings or {}
+    if not settings.keys() <= KEYS:
+        unknown = ", ".join(map(repr, sorted(settings.keys() - KEYS)))
+        raise ConfigurationError(f"unknown configuration {unknown}; known are {', '.join(sorted(KEYS))}")
+    return rules_among(settings)
+
+
+def rules_among(settings: Mapping[str, Any]) -> Rules:
+    """Do as `make_rules`, but leave aside keys that are not rules. Connections with the same rules share the record.
+
+    Raises:
+        ConfigurationError: a value is not one of the few it can be.
+    """
+    values = {**DEFAULTS, **settings}
+    if values["compression"] not in ("auto", "always", "never"):
+        raise ConfigurationError(f"compression is 'auto', 'always' or 'never', not {values['compression']!r}")
+    if values["protocol_version"] not in (None, 5, 6):
+        raise ConfigurationError(f"protocol_version is 5, 6 or None, not {values['protocol_version']!r}")
+    values["safe_attrs"] = _frozen(values["safe_attrs"])
+    try:
+        return _shared_rules(*_values_of(values))
+    except TypeError:  # a value that cannot be hashed, and that nobody expected
+        return Rules(*_values_of(values))

@@ -10,6 +10,8 @@ from enum import IntEnum
 from typing import Final
 
 __all__ = [
+    "CLOSE",
+    "PING",
     "CALL",
     "CALLATTR",
     "DEL",
@@ -85,6 +87,8 @@ LABEL_TUPLE: Final = int(Label.TUPLE)
 LABEL_LOCAL_REF: Final = int(Label.LOCAL_REF)
 LABEL_REMOTE_REF: Final = int(Label.REMOTE_REF)
 
+PING: Final = int(Verb.PING)
+CLOSE: Final = int(Verb.CLOSE)
 GETROOT: Final = int(Verb.GETROOT)
 GETATTR: Final = int(Verb.GETATTR)
 CALL: Final = int(Verb.CALL)

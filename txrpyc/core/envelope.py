@@ -11,8 +11,8 @@ from enum import Enum
 from typing import Any, Final
 
 from txrpyc.core import brine
-from txrpyc.core.brine_reader import BROKEN, READERS, as_protocol_error, read, read_tuple_head
-from txrpyc.core.brine_tags import TUPLE_2, TUPLE_3, ZERO
+from txrpyc.core.brine_reader import BROKEN, as_protocol_error, read, read_tuple_head
+from txrpyc.core.brine_tags import INT_L1, TUPLE_2, TUPLE_3, ZERO
 from txrpyc.core.consts import EXCEPTION, REQUEST
 from txrpyc.errors import ProtocolError
 
@@ -42,17 +42,36 @@ def seal(dialect: Dialect, message: int, sequence: int, body: bytes) -> bytes:
     return b"".join((heads_of(dialect)[message], brine.dump(sequence), body))
 
 
+_USUAL: Final = {
+    head + bytes((INT_L1,)): (dialect, message)
+    for dialect, heads in _HEADS.items()
+    for message, head in enumerate(heads)
+    if REQUEST <= message <= EXCEPTION
+}
+"""How messages begin whose sequence number takes more than a byte: nearly all."""
+
+
 def read_head(payload: bytes) -> tuple[Dialect, int, int, int]:
     """Give the dialect, message type and sequence number of a payload, and the position of its body.
 
     Raises:
         ProtocolError: it is of neither dialect. The body was not looked at.
     """
+    usual = _USUAL.get(payload[:3])
+    if usual is not None and len(payload) > 3:
+        end = 4 + payload[3]
+        digits = payload[4:end]
+        if digits.isdigit() and end <= len(payload):
+            return usual[0], usual[1], int(digits), end
+    return _read_any_head(payload)
+
+
+def _read_any_head(payload: bytes) -> tuple[Dialect, int, int, int]:
     try:
         first = payload[0]
         if REQUEST <= first <= EXCEPTION:
             dialect, message = Dialect.V6, first
-            count, start = (2, 2) if payload[1] == TUPLE_2 else read_tuple_head(payload, 1)
+            count, start = read_tuple_head(payload, 1)
             if count != 2:
                 raise ProtocolError("a message is not a pair of sequence number and body")
         elif first == TUPLE_3:
@@ -62,7 +81,7 @@ def read_head(payload: bytes) -> tuple[Dialect, int, int, int]:
                 raise ProtocolError(f"a message of the unknown type {message!r:.40}")
         else:
             raise ProtocolError(f"a message starts with byte 0x{first:02x}; 1, 2, 3 or 0x12 were expected")
-        sequence, start = READERS[payload[start]](payload, start + 1, 1)
+        sequence, start = read(payload, start, 1)
     except ProtocolError:
         raise
     except BROKEN as error:

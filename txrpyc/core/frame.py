@@ -23,6 +23,7 @@ from txrpyc.errors import EncodingError, LimitExceeded, ProtocolError
 __all__ = ["COMPRESS_FROM", "DEFAULT_LIMIT", "Compression", "FrameDecoder", "encode_frame", "frame_of"]
 
 _HEAD = struct.Struct("!LB")
+_unpack_head = _HEAD.unpack_from
 _TRAILER: Final = b"\n"
 
 COMPRESS_FROM: Final = 3001
@@ -136,12 +137,10 @@ class FrameDecoder:
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take the next piece; give the payloads that it completes. Raises as the module says."""
-        size = len(data)
-        if not self._buffer and size > _HEAD.size and data[4] == 0 and data[-1] == 0x0A:
-            # The commonest: one whole frame.
-            length = int.from_bytes(data[:4], "big")
-            if length == size - _HEAD.size - 1 and length <= self._limit:
-                return [data[_HEAD.size : -1]]
+        if not self._buffer and len(data) > 5:
+            length, flag = _unpack_head(data)
+            if length == len(data) - 6 <= self._limit and not flag and data[-1] == 0x0A:
+                return [data[5:-1]]  # the commonest: one whole frame
         return self._feed(data)
 
     def _feed(self, data: bytes) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""Identities: how an object is named on the wire, and what a class offers.
+"""Identities: how an object is named on the wire.
 
 An identity is ``(name, class id, instance id)``. A class has instance id 0; anything else has the name and the id
 of its class. The ids are whatever integers the owner chose; rpyc and we use `id`.
@@ -9,9 +9,7 @@ trouble.
 
 from __future__ import annotations
 
-import inspect
 import sys
-from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
@@ -21,10 +19,9 @@ __all__ = [
     "LOCAL_ATTRS",
     "Identity",
     "class_of",
+    "clean",
     "describe",
     "identify",
-    "methods_of_instances",
-    "offered_methods",
     "read_identity",
 ]
 
@@ -96,18 +93,19 @@ def identify(value: Any) -> Identity:
     kind = type(value)
     try:
         if isinstance(value, type):
-            return _clean(_qualified(value, value.__name__)), id(value), 0
+            return clean(_qualified(value, value.__name__)), id(value), 0
         if isinstance(value, ModuleType):
-            return _clean(_module_name(value)), id(kind), id(value)
+            return clean(_module_name(value)), id(kind), id(value)
         claimed = value.__class__
-        return _clean(_qualified(claimed, claimed.__name__)), id(kind), id(value)
+        return clean(_qualified(claimed, claimed.__name__)), id(kind), id(value)
     except Exception:
         if issubclass(kind, type):
-            return _clean(_true_name(value)), id(value), 0
-        return _clean(_true_name(kind)), id(kind), id(value)
+            return clean(_true_name(value)), id(value), 0
+        return clean(_true_name(kind)), id(kind), id(value)
 
 
-def _clean(name: str) -> str:
+def clean(name: str) -> str:
+    """Give a text as the wire can carry it."""
     return name if name.isascii() else name.encode("utf-8", "backslashreplace").decode()
 
 
@@ -133,35 +131,3 @@ def class_of(identity: Identity) -> tuple[str, int, bool]:
     itself.
     """
     return identity[0], identity[1], identity[2] == 0
-
-
-def offered_methods(value: Any) -> tuple[tuple[str, str | None], ...]:
-    """Give the names and docstrings of the methods that a local object's class defines, in rpyc's order.
-
-    For a class these include its metaclass's. Names in `LOCAL_ATTRS` are left out.
-    """
-    if issubclass(type(value), type):
-        return _methods([*reversed(type(value).__mro__), *reversed(value.__mro__)])
-    return methods_of_instances(type(value))
-
-
-def methods_of_instances(kind: type) -> tuple[tuple[str, str | None], ...]:
-    """Give what `offered_methods` gives for any instance of a class."""
-    return _methods(reversed(kind.__mro__))
-
-
-def _methods(classes: Iterable[type]) -> tuple[tuple[str, str | None], ...]:
-    attributes: dict[str, Any] = {}
-    for kind in classes:
-        attributes.update(vars(kind))
-    methods = []
-    for name, attribute in attributes.items():
-        if name in LOCAL_ATTRS or type(name) is not str or _clean(name) != name:
-            continue
-        try:
-            if inspect.isroutine(attribute):
-                text = inspect.getdoc(attribute)
-                methods.append((name, None if text is None else _clean(f"{text}")))
-        except Exception:
-            continue
-    return tuple(methods)

@@ -71,6 +71,11 @@ class Session:
         maker: makes the proxies, and knows them.
         expects: tells whether the answer to a sequence number of ours is still waited for.
         on_release: called when there is something to give back, from any thread; see `BorrowedTable`.
+
+    Attributes:
+        rules, compression, dialect: as they are now; the dialect is None until it is known.
+        lent, borrowed: the tables.
+        urgent, receipts: frames that are to be sent by themselves; see `take_urgent` and `take_frames`.
     """
 
     def __init__(
@@ -93,8 +98,8 @@ class Session:
         self._decoder = FrameDecoder(rules.max_frame)
         self._sequences = itertools.count()
         self._unconfirmed: list[tuple[int, list[bytes]]] | None = None if self.dialect else []
-        self._frames: deque[bytes] = deque()
-        self._receipts: deque[bytes] = deque()
+        self.urgent: deque[bytes] = deque()
+        self.receipts: deque[bytes] = deque()
         self._inspections: dict[int, Identity] = {}
         self._held_requests: deque[_Held] = deque()
         self._held_answers: list[_Held] = []
@@ -131,11 +136,9 @@ class Session:
         call.
         """
         frames: list[bytes] = []
-        if not self._frames and not self.borrowed.released:
-            return frames
-        while self._frames:
+        while self.urgent:
             try:
-                frames.append(self._frames.popleft())
+                frames.append(self.urgent.popleft())
             except IndexError:
                 break
         for identity, count in self.borrowed.take_released():
@@ -148,9 +151,9 @@ class Session:
         Any thread may call.
         """
         frames = self.take_urgent()
-        while self._receipts:
+        while self.receipts:
             try:
-                frames.append(self._receipts.popleft())
+                frames.append(self.receipts.popleft())
             except IndexError:
                 break
         return frames
@@ -159,6 +162,8 @@ class Session:
         """Give the frame of a message that begins with these parts, and ends with a boxed value."""
         lent = self._boxer.encode(value, parts)
         try:
+            if self._unconfirmed is None:
+                return frame_of(parts, self.compression, self.rules.max_frame)
             return self._frame(message, parts)
         except EncodingError:
             self._boxer.take_back(lent)
@@ -208,7 +213,10 @@ class Session:
                 self._unconfirmed = None
             if dialect is not self.dialect:
                 self._speak(dialect)
-            event = self._message(message, sequence, payload, start)
+            if message == REPLY and not self._inspections:
+                event = self._reply(sequence, payload, start)
+            else:
+                event = self._message(message, sequence, payload, start)
             if event is not None:
                 events.append(event)
             if self._held_requests or self._held_answers:
@@ -237,7 +245,7 @@ class Session:
             verb, begin = read_verb(payload, start)
             if verb == DEL:
                 self._unboxer.take_back(payload, begin)
-                self._receipts += self.encode_reply(sequence, None)
+                self.receipts += self.encode_reply(sequence, None)
                 return None
             arguments = self._unboxer.decode(payload, begin, unmade)
             if type(arguments) is not tuple:
@@ -291,7 +299,7 @@ class Session:
                 sequence = next(self._sequences)
                 self._inspections[sequence] = hole.identity
                 body = dump((INSPECT, (LABEL_VALUE, (hole.identity,))))
-                self._frames += self._sealed(REQUEST, sequence, body)
+                self.urgent += self._sealed(REQUEST, sequence, body)
         return needed
 
     def _learn(self, identity: Identity, message: int, payload: bytes, start: int) -> None:
@@ -331,5 +339,5 @@ class Session:
         self._held_requests.clear()
         self._held_answers.clear()
         self._inspections.clear()
-        self._frames.clear()
-        self._receipts.clear()
+        self.urgent.clear()
+        self.receipts.clear()

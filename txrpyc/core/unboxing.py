@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Final, Protocol
 
+from txrpyc.core.boxing import begin_identity
 from txrpyc.core.brine_reader import BROKEN, READ_DEPTH, READERS, as_protocol_error, load_from, read, read_tuple_head
-from txrpyc.core.brine_tags import BYTES_1, BYTES_4, BYTES_L1, INT_L1, TEXT, TUPLE_2, TUPLE_3, ZERO
+from txrpyc.core.brine_tags import INT_L1, TUPLE_2, ZERO
 from txrpyc.core.consts import LABEL_LOCAL_REF, LABEL_REMOTE_REF, LABEL_TUPLE, LABEL_VALUE
 from txrpyc.core.identity import Identity, read_identity
 from txrpyc.core.objects import BorrowedTable, LentTable
@@ -17,8 +18,8 @@ from txrpyc.errors import LimitExceeded, ProtocolError
 
 __all__ = ["ProxyMaker", "Unboxer", "Unmade", "read_verb"]
 
-_MEMORY: Final = 1000
-"""How many identities of objects that the peer asks for are remembered by their bytes."""
+_RECENT: Final = 4
+"""Of how many classes the identities are remembered that came last."""
 
 _VALUE: Final = LABEL_VALUE + ZERO
 _TUPLE: Final = LABEL_TUPLE + ZERO
@@ -26,8 +27,10 @@ _LOCAL: Final = LABEL_LOCAL_REF + ZERO
 _REMOTE: Final = LABEL_REMOTE_REF + ZERO
 
 
+_VALUE_HEAD: Final = bytes((TUPLE_2, _VALUE))
+_TUPLE_HEAD: Final = bytes((TUPLE_2, _TUPLE))
+_LOCAL_HEAD: Final = bytes((TUPLE_2, _LOCAL))
 _RELEASED: Final = bytes((TUPLE_2, _TUPLE, TUPLE_2, TUPLE_2, _LOCAL))
-_COUNTED: Final = bytes((TUPLE_2, _VALUE))
 
 
 class ProxyMaker(Protocol):
@@ -64,7 +67,10 @@ class Unboxer:
         self._maker = maker
         self._lent = lent
         self._borrowed = borrowed
-        self._known: dict[bytes, Identity] = {}
+        self._recent: list[tuple[bytes, str, int]] = []
+        # The box of the object that was asked for last: it often is the next one, too.
+        self._last = b"\xff"  # which no box begins with
+        self._last_identity: Identity = ("", 0, 0)
 
     def decode(self, data: bytes, start: int, unmade: list[Unmade]) -> Any:
         """Give the value of the box that takes up the data from `start` to the end; proxies that cannot be made yet
@@ -78,8 +84,10 @@ class Unboxer:
             UnknownReference: it names an object that we do not lend.
         """
         try:
-            if data[start] == TUPLE_2 and data[start + 1] == _VALUE:
+            if data.startswith(_VALUE_HEAD, start):
                 value, end = READERS[data[start + 2]](data, start + 3, READ_DEPTH)
+            elif data.startswith(_TUPLE_HEAD, start):
+                value, end = self._boxes(data, start + 2, unmade, READ_DEPTH)
             else:
                 value, end = self._box(data, start, unmade, READ_DEPTH)
         except ProtocolError:
@@ -104,14 +112,13 @@ class Unboxer:
         if label == _TUPLE:
             return self._boxes(data, start, unmade, depth)
         if label == _LOCAL:
-            end = _end_of_identity(data, start)
-            identity = self._known.get(data[start:end])
-            if identity is None:
-                identity, end = self._our_identity(data, start, end)
+            identity, end = self._identity(data, start)
+            self._last = _LOCAL_HEAD + data[start:end]
+            self._last_identity = identity
             return self._lent.get(identity), end
         if label == _REMOTE:
-            package, start = read(data, start, depth)
-            return self._proxy(read_identity(package), unmade), start
+            identity, end = self._identity(data, start)
+            return self._proxy(identity, unmade), end
         raise ProtocolError(f"a boxed value with the unknown label 0x{label:02x}")
 
     def _boxes(self, data: bytes, start: int, unmade: list[Unmade], depth: int) -> tuple[tuple[Any, ...], int]:
@@ -122,25 +129,32 @@ class Unboxer:
             raise ProtocolError("a boxed tuple that is not one, or that ends early")
         items: list[Any] = []
         for _ in range(count):
-            if data[start] == TUPLE_2 and data[start + 1] == _VALUE:  # the commonest, without a call
+            # The commonest without a call.
+            if data.startswith(_VALUE_HEAD, start):
                 item, start = READERS[data[start + 2]](data, start + 3, depth - 2)
+            elif data.startswith(self._last, start):
+                item = self._lent.get(self._last_identity)
+                start += len(self._last)
             else:
                 item, start = self._box(data, start, unmade, depth - 2)
             items.append(item)
         return tuple(items), start
 
-    def _our_identity(self, data: bytes, start: int, end: int) -> tuple[Identity, int]:
-        """Read the identity of an object of ours. A peer asks for few of them often, in the same bytes, which are
-        remembered if their end is known.
-        """
-        if end <= start:
-            package, end = read(data, start, READ_DEPTH)
-            return read_identity(package), end
-        encoded = data[start:end]
-        identity = read_identity(load_from(encoded, 0))
-        if len(self._known) >= _MEMORY:
-            self._known.clear()
-        self._known[encoded] = identity
+    def _identity(self, data: bytes, start: int) -> tuple[Identity, int]:
+        """Read an identity. They are of few classes, so how the recent ones began is remembered."""
+        for prefix, name, class_id in self._recent:
+            if data.startswith(prefix, start):
+                begin = start + len(prefix) + 1
+                end = begin + data[begin - 1]
+                digits = data[begin:end]
+                if not digits.isdigit():
+                    break
+                return (name, class_id, int(digits)), end
+        package, end = read(data, start, READ_DEPTH)
+        identity = read_identity(package)
+        # An instance's id, which comes next, is a long integer; a class's is zero.
+        prefix = begin_identity(identity[0], identity[1]) + bytes((INT_L1,))
+        self._recent = [(prefix, identity[0], identity[1]), *self._recent[: _RECENT - 1]]
         return identity, end
 
     def take_back(self, data: bytes, start: int) -> None:
@@ -153,12 +167,15 @@ class Unboxer:
         begin = start + len(_RELEASED)
         # Three bytes are left for the count, if that is small, as it nearly always is.
         end = len(data) - 3
-        if data[start:begin] == _RELEASED and data[end : end + 2] == _COUNTED and 0x50 < data[end + 2] <= 0xEF:
-            encoded = data[begin:end]
-            identity = self._known.pop(encoded, None) or read_identity(load_from(encoded, 0))
-            self._lent.give_back(identity, data[end + 2] - ZERO)
-        else:
-            self._lent.give_back(*_read_release(load_from(data, start)))
+        if data[start:begin] == _RELEASED and data[end : end + 2] == _VALUE_HEAD and 0x50 < data[end + 2] <= 0xEF:
+            try:
+                identity, stop = self._identity(data[:end], begin)
+            except BROKEN:
+                stop = 0
+            if stop == end:
+                self._lent.give_back(identity, data[end + 2] - ZERO)
+                return
+        self._lent.give_back(*_read_release(load_from(data, start)))
 
     def _proxy(self, identity: Identity, unmade: list[Unmade]) -> Any:
         proxy = self._borrowed.borrow(identity)
@@ -177,28 +194,6 @@ class Unboxer:
         if type(value) is tuple:
             return tuple([self.settle(item) for item in value])
         return value
-
-
-def _end_of_identity(data: bytes, start: int) -> int:
-    """Give where an identity ends that is written in the usual way; 0 if it is not."""
-    if data[start] != TUPLE_3 or data[start + 1] != TEXT:
-        return 0
-    tag = data[start + 2]
-    if tag == BYTES_L1:
-        start += 4 + data[start + 3]
-    elif BYTES_1 <= tag <= BYTES_4:
-        start += 4 + tag - BYTES_1
-    else:
-        return 0
-    for _ in range(2):
-        tag = data[start]
-        if tag == INT_L1:
-            start += 2 + data[start + 1]
-        elif tag >= 0x20:
-            start += 1
-        else:
-            return 0
-    return start
 
 
 def read_verb(data: bytes, start: int) -> tuple[int, int]:

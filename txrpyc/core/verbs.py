@@ -17,7 +17,8 @@ from typing import Any, Protocol
 from txrpyc.core.access import delete_attribute, get_attribute, set_attribute
 from txrpyc.core.config import Rules
 from txrpyc.core.consts import Verb
-from txrpyc.core.identity import Identity, offered_methods, read_identity
+from txrpyc.core.identity import Identity, read_identity
+from txrpyc.core.inspection import offered_methods
 from txrpyc.core.objects import LentTable
 from txrpyc.errors import UnknownReference
 
