@@ -7,6 +7,7 @@ import gc
 import hashlib
 import socket
 import threading
+from time import monotonic
 from typing import Any
 
 from twisted.internet import reactor, tcp
@@ -126,6 +127,28 @@ class OutflowTests(SynchronousTestCase):
         self.assertEqual(self.socket.taken, [])
         self.outflow.uncork(corked)
         self.assertEqual(self.socket.taken, [b"xxx"])
+
+    def test_later(self) -> None:
+        """What may be sent later goes with what is written next, or soon, by the flusher."""
+        self.attach(threaded=True)
+        self.outflow.write_later([b"one"])
+        self.outflow.write_later([b"two"])
+        self.outflow.write([b"three"])
+        self.assertEqual(self.socket.data, b"onetwothree")
+        sent = threading.Event()
+        self.socket.meanwhile = sent.set
+        self.outflow.write_later([b"four"])
+        self.assertTrue(sent.wait(30))
+        self.outflow.flush()
+        self.assertEqual(self.socket.data, b"onetwothreefour")
+
+    def test_later_and_long(self) -> None:
+        """What is held back does not wait for more without an end."""
+        self.attach(threaded=True)
+        deadline = monotonic() + 30
+        while not self.socket.taken and monotonic() < deadline:
+            self.outflow.write_later([b"x"])
+        self.assertTrue(self.socket.taken)
 
     def test_lost(self) -> None:
         """What is written after the loss is dropped, whoever noticed it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import zlib
 
@@ -11,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.core.values import changes, cuts, modest, prefixes
 from tests.vectors import BOTH, read_bytes, recorded, specimens
-from txrpyc.core.frame import COMPRESS_FROM, FrameDecoder, encode_frame
+from txrpyc.core.frame import COMPRESS_FROM, Compression, FrameDecoder, encode_frame, frame_of
 from txrpyc.errors import EncodingError, LimitExceeded, ProtocolError
 
 HEAD = 5
@@ -56,6 +57,36 @@ class EncodeTests(SynchronousTestCase):
         for compress in (True, False):
             error = self.assertRaises(EncodingError, encode_frame, b"x" * 5001, compress=compress, limit=5000)
             self.assertIn("max_frame", str(error))
+
+
+class PiecesTests(SynchronousTestCase):
+    """Frames in pieces, and the choice of compression."""
+
+    def test_long_parts(self) -> None:
+        """Long parts of a payload are not copied, and all pieces together are its frame."""
+        long, longer = bytes(1 << 16), bytes(1 << 20)
+        parts = [b"a", long, b"b", b"c", longer, b"d"]
+        pieces = frame_of(parts, Compression.NEVER, 1 << 30)
+        self.assertEqual(b"".join(pieces), framed(b"".join(parts)))
+        self.assertEqual([piece for piece in pieces if piece is long or piece is longer], [long, longer])
+        self.assertEqual(len(pieces), 5)
+
+    def test_short_parts(self) -> None:
+        """A short payload is one piece."""
+        self.assertEqual(frame_of([b"a", b"", b"bc"], Compression.NEVER, 10), [framed(b"abc")])
+
+    def test_sampled(self) -> None:
+        """By a sample, what shrinks is compressed, and what does not is left as it is."""
+        noise = hashlib.shake_256(b"seed").digest(100_000)
+        for payload, flag in ((bytes(100_000), 1), (noise, 0), (b"x" * 3001, 1), (b"x" * 3000, 0)):
+            frame = b"".join(frame_of([payload], Compression.SAMPLED, 1 << 30))
+            self.assertEqual(frame[4], flag)
+            self.assertEqual(FrameDecoder().feed(frame), [payload])
+
+    def test_always(self) -> None:
+        """As rpyc does, even what does not shrink is compressed."""
+        noise = hashlib.shake_256(b"seed").digest(100_000)
+        self.assertEqual(b"".join(frame_of([noise], Compression.ALWAYS, 1 << 30))[4], 1)
 
 
 class DecodeTests(SynchronousTestCase):

@@ -187,13 +187,16 @@ class Hub:
         me = get_ident()
         until: int | None = None
         left: float | None = None
+        jobs = self.mailbox.jobs
         while True:
             if until is None and done():
+                if not jobs:
+                    return True
                 until = self.mailbox.posted
             if deadline is not None:
                 left = deadline - monotonic()
             # Late, no jobs any more: a busy peer would keep this thread for ever.
-            if self.mailbox.jobs and serve and (left is None or left > 0):
+            if jobs and serve and (left is None or left > 0):
                 job = self.mailbox.take(since, until)
                 if job is not None:
                     self.mailbox.run(job)
@@ -248,7 +251,6 @@ class Hub:
 
     def _make_step(self, me: int, left: float | None) -> bool:
         """Take the lead, make a step, and give the lead back; tell whether the lead was to be had."""
-        assert self._leadership is not None or self._lead
         if self._in_step and self._lead.get(_LEADER) == me:
             raise WrongThread("a blocking call from inside the connection's own input and output would never end")
         leads = False
