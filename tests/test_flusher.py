@@ -76,6 +76,37 @@ def fork() -> None:
     sys.exit(1 if os.waitpid(child, 0)[1] else 0)
 
 
+SCRIPT = """
+import sys, txrpyc
+conn = txrpyc.connect("127.0.0.1", int(sys.argv[1]))
+add = txrpyc.async_(conn.root.add)
+for number in range(10):
+    add(number)
+"""
+
+
+class ScriptTests(SynchronousTestCase):
+    def test_end_of_a_script(self) -> None:
+        """What a script has asked for in its last moment is carried out."""
+        seen: list[int] = []
+        done = threading.Event()
+
+        class Adding(txrpyc.Service):
+            def exposed_add(self, number: int) -> None:
+                seen.append(number)
+
+            def on_disconnect(self, conn: object) -> None:
+                done.set()
+
+        server = txrpyc.ThreadedServer(Adding, hostname="127.0.0.1")
+        self.addCleanup(server.close)
+        server._start_in_thread()
+        command = [sys.executable, "-c", SCRIPT, str(server.port)]
+        self.assertEqual(subprocess.run(command, cwd=CHECKOUT, timeout=PATIENCE).returncode, 0)
+        self.assertTrue(done.wait(PATIENCE))
+        self.assertEqual(seen, list(range(10)))
+
+
 class Blocking(txrpyc.Service):
     """Has a method that waits until it is told to go on."""
 

@@ -7,6 +7,7 @@ which sends them soon. The thread is there only while something is held back.
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 from time import sleep
@@ -44,11 +45,11 @@ class Flusher:
         idle = 0
         while idle < _ROUNDS:
             sleep(_MOMENT)
-            idle = 0 if self._flush() else idle + 1
+            idle = 0 if self.flush() else idle + 1
         self._running = False
-        self._flush()
+        self.flush()
 
-    def _flush(self) -> bool:
+    def flush(self) -> bool:
         """Send what is held back; tell whether there was something."""
         found = False
         while self._held:
@@ -61,12 +62,15 @@ class Flusher:
         return found
 
     def forget(self) -> None:
-        """Take note that this is a child process, in which there is no thread."""
+        """Take note that this is a child process: there is no thread, and what is held back is the parent's to send."""
         self._running = False
+        self._held = set()
 
 
 flusher = Flusher()
 """The one of this process; it has no thread until something is held back."""
 
+# A script may end right after it has made a call whose result it does not want.
+atexit.register(flusher.flush)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=flusher.forget)
