@@ -63,6 +63,14 @@ class CompiledTests(BuildingTestCase):
         compiler.chmod(0o755)
         self.assert_pure(self.wheel(self.copy_checkout(), CC=str(compiler)))
 
+    def test_fault_at_import(self) -> None:
+        """If what was compiled cannot be imported, a pure wheel is built."""
+        self.need_compiler()
+        checkout = self.copy_checkout()
+        with open(checkout / "txrpyc" / "core" / "frame.py", "a") as source:
+            source.write('\nif not __file__.endswith(".py"):\n    raise ImportError(__file__)\n')
+        self.assert_pure(self.wheel(checkout))
+
     def test_insisting(self) -> None:
         """With TXRPYC_BUILD=1, what cannot be compiled fails the build, and the message has the command."""
         done = run(

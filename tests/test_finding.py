@@ -14,6 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 import txrpyc
 from tests.peers import python_of
+from txrpyc import finding
+from txrpyc.core.consts import Verb
 from txrpyc.core.envelope import Dialect
 from txrpyc.deferred import ServerFactory, Service
 from txrpyc.finding import PATIENCE
@@ -85,6 +87,19 @@ class SilentClientTests(SynchronousTestCase):
         self.assertEqual(transport.value(), b"")
 
         clock.advance(PATIENCE)
+
+        self.assertEqual(transport.value()[5], 1)
+
+    def test_later(self) -> None:
+        """What there is to say long after it connected is said at once."""
+        self.patch(finding, "PATIENCE", 0.0)
+        clock, transport = Clock(), StringTransport()
+        protocol = ServerFactory(Service, reactor=clock).buildProtocol(None)
+        protocol.makeConnection(transport)
+        self.assertEqual(clock.getDelayedCalls(), [])
+
+        protocol.request(Verb.GETROOT).addErrback(lambda failure: None)
+        clock.advance(0)
 
         self.assertEqual(transport.value()[5], 1)
 

@@ -203,7 +203,7 @@ class RPyCProtocol(Protocol):
     def _why(self, reason: Failure) -> str:
         if self._broken is not None:
             return f"the connection was closed because the peer broke the protocol: {self._broken}"
-        if reason.check(ConnectionDone):
+        if isinstance(reason.value, ConnectionDone):
             return "the connection was closed"
         return f"the connection was lost: {reason.getErrorMessage()}"
 

@@ -240,10 +240,24 @@ class JobTests(HubTestCase):
         self.assertEqual(self.seen, [serving.thread.ident, threading.get_ident()])
 
     def test_on_job(self) -> None:
-        """Somebody is told of each job, after it can be found."""
-        hub = Hub(None, lambda: self.seen.append(hub.has_jobs))
+        """Who attends is told of each job, after it can be found; before a thread sleeps; and of the end."""
+
+        class Attendant:
+            def job_came(attendant) -> None:
+                self.seen.append(hub.has_jobs)
+
+            def sleeps(attendant) -> None:
+                self.seen.append("sleeps")
+
+            def ended(attendant) -> None:
+                self.seen.append("ended")
+
+        hub = Hub(None, Attendant())
         hub.post(lambda: None)
         self.assertEqual(self.seen, [True])
+        self.assertFalse(hub.wait(lambda: False, monotonic() + 0.01, serve=False))
+        hub.end()
+        self.assertEqual(self.seen, [True, "sleeps", "ended"])
 
 
 class EndTests(HubTestCase):

@@ -24,6 +24,34 @@ class LiveConfigTests(SynchronousTestCase):
         self.assertNotEqual(self.config["connid"], LiveConfig({})["connid"])
         self.assertEqual(self.config.rules, Rules())
 
+    def test_changed_defaults(self) -> None:
+        """What a program changes of the defaults holds for connections that are made later, also within a value."""
+        self.addCleanup(DEFAULT_CONFIG.update, dict(DEFAULT_CONFIG))
+        self.addCleanup(DEFAULT_CONFIG.clear)  # the last comes first
+        self.addCleanup(DEFAULT_CONFIG["safe_attrs"].discard, "shout")
+        DEFAULT_CONFIG.update(allow_pickle=True, own="kept")
+        DEFAULT_CONFIG["safe_attrs"].add("shout")
+        later = LiveConfig({})
+        self.assertEqual((later["own"], later["allow_pickle"], later.rules.allow_pickle), ("kept", True, True))
+        self.assertIn("shout", later.rules.safe_attrs)
+        self.assertEqual(self.config.rules, Rules())
+
+    def test_shared(self) -> None:
+        """Connections with the same settings share one record of the rules."""
+        settings = {"allow_setattr": True, "safe_attrs": {"shout"}}
+        self.assertIs(LiveConfig(settings).rules, LiveConfig(settings).rules)
+        self.assertIs(self.config.rules, LiveConfig({"credentials": "other"}).rules)
+        self.assertIsNot(self.config.rules, LiveConfig(settings).rules)
+
+    def test_facts(self) -> None:
+        """What is no rule can be assigned, too, and changes none."""
+        self.config["credentials"] = "secret"
+        self.assertEqual((self.config["credentials"], self.changes), ("secret", []))
+
+    def test_unhashable(self) -> None:
+        """A value that nobody expects is kept all the same."""
+        self.assertEqual(LiveConfig({"log_exceptions": ["always"]}).rules.log_exceptions, ["always"])
+
     def test_assignment_takes_effect(self) -> None:
         """An assigned rule is told at once."""
         self.config["allow_public_attrs"] = True

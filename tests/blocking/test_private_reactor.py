@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
+import select
 import subprocess
 import sys
 import threading
 from time import monotonic
 
 from tests.blocking.kinds import BlockingTestCase, Waiting
+from txrpyc.blocking import private_reactor
 from txrpyc.blocking.private_reactor import PrivateReactor
 
 
@@ -53,6 +55,22 @@ class PrivateReactorTests(BlockingTestCase):
         self.private.call(self.private.interrupt)
         self.private.step(None)
 
+    def test_interrupted_before(self) -> None:
+        """An interruption that comes when there is no step ends the next one, and only that."""
+        self.private.interrupt()
+        self.private.step(None)
+        before = monotonic()
+        self.private.step(0.01)
+        self.assertGreaterEqual(monotonic() - before, 0.009)
+
+    def test_call_in_step(self) -> None:
+        """What is called from inside a step, by a timer say, runs in the next one, for which nobody waits."""
+        seen: list[str] = []
+        self.private.reactor.callLater(0, self.private.call, lambda: seen.append("called"))
+        self.private.step(None)
+        self.private.step(0)
+        self.assertEqual(seen, ["called"])
+
     def test_timeout(self) -> None:
         """A step waits no longer than it may."""
         before = monotonic()
@@ -74,6 +92,13 @@ class PrivateReactorTests(BlockingTestCase):
         self.private.dispose()
         self.private.interrupt()
         self.assertEqual(descriptors(), self.before)
+
+    def test_interrupted_at_any_point(self) -> None:
+        """An interruption is not lost, however far the step has come."""
+        for _ in range(200):
+            stepping = Waiting(lambda: self.private.step(None))
+            self.private.interrupt()
+            stepping.result()
 
     def test_forgotten(self) -> None:
         """A reactor that nobody disposed of closes its descriptors when it is collected."""
@@ -97,3 +122,23 @@ class PrivateReactorTests(BlockingTestCase):
         )
         done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+
+class SocketWakerTests(PrivateReactorTests):
+    """The same, where there is no eventfd()."""
+
+    def setUp(self) -> None:
+        self.patch(private_reactor, "_make_waker", private_reactor._SocketWaker)
+        super().setUp()
+
+    def test_often(self) -> None:
+        """However often it is woken, nothing waits, and nothing is left of it."""
+        waker = private_reactor._SocketWaker()
+        self.addCleanup(waker.close)
+        for _ in range(100_000):
+            waker.wake()
+        readable: list[object] = [waker]
+        while readable:
+            waker.doRead()
+            readable, _, _ = select.select([waker], [], [], 0)
+        waker.doRead()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from txrpyc.errors import ConnectionLost
@@ -14,6 +15,15 @@ __all__ = ["Channel", "SocketStream"]
 
 _CONNECT_TIMEOUT = 10.0
 """Seconds to wait for a TCP connection to be made, for each address of the host."""
+
+
+def _addresses(host: str, port: int, family: socket.AddressFamily) -> list[Any]:
+    """Give the addresses of a host. One that is written in numbers is not looked up, which would take a while."""
+    if type(host) is str and type(port) is int:
+        with suppress(OSError):
+            socket.inet_pton(family, host)
+            return [(host, port)]
+    return [found[-1] for found in socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)]
 
 
 class SocketStream:
@@ -46,9 +56,9 @@ class SocketStream:
             keepalive: without effect: TCP keepalive is always on.
         """
         family = socket.AF_INET6 if ipv6 else socket.AF_INET
-        addresses = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
-        for index, (*kind, _name, address) in enumerate(addresses):
-            sock = socket.socket(*kind)
+        addresses = _addresses(host, port, family)
+        for index, address in enumerate(addresses):
+            sock = socket.socket(family, socket.SOCK_STREAM)
             try:
                 sock.settimeout(timeout)
                 sock.connect(address)

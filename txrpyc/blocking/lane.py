@@ -88,6 +88,8 @@ class Lane:
             connection = self._held.get(descriptor)
             if connection is not None:
                 found.append(connection)
+        if self._held:
+            self._sweep(monotonic())
         return found
 
     def read(self, connection: Attended) -> None:
@@ -104,8 +106,6 @@ class Lane:
                 self._reactor.callFromThread(self._take, connection)
         elif connection.slow:
             self.release(connection)
-        if now - self._swept > _QUIET:
-            self._sweep(now)
 
     def release(self, connection: Attended) -> None:
         """Give a connection back to its reactor. Any thread may call, if nobody reads it just now."""
@@ -121,6 +121,9 @@ class Lane:
             self.release(connection)
 
     def _sweep(self, now: float) -> None:
+        """Give back those that were quiet for a while."""
+        if now - self._swept <= _QUIET:
+            return
         self._swept = now
         for connection in list(self._held.values()):
             if now - connection.seen > _QUIET:
@@ -144,7 +147,7 @@ class Lane:
     def _take(self, connection: Attended) -> None:
         if connection.descriptor >= 0 or self._closed or connection.reading is None:
             return
-        descriptor = connection.reading.lend()
+        descriptor = connection.reading.lend(lambda: self.forget(connection))
         if descriptor < 0:
             return
         connection.seen = monotonic()
@@ -153,7 +156,7 @@ class Lane:
         self._poller.register(descriptor, select.POLLIN)
 
     def forget(self, connection: Attended) -> None:
-        """Take note that a connection is gone; its descriptor may be another's at once."""
+        """Take note that a connection is not to be read any more."""
         descriptor, connection.descriptor = connection.descriptor, -1
         if descriptor >= 0 and self._held.get(descriptor) is connection:
             del self._held[descriptor]

@@ -8,6 +8,7 @@ timers, and the loss of the connection, which the borrower gives back to be foun
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from socket import socket
 
 from twisted.logger import Logger
@@ -41,15 +42,23 @@ class LentReading:
 
     # In the reactor's thread.
 
-    def lend(self) -> int:
+    def lend(self, on_stop: Callable[[], None]) -> int:
         """Stop the reactor from reading; give the descriptor to wait on, or -1 if this cannot be lent: the transport
-        is no plain socket, or about to be closed.
+        is no plain socket, or about to be closed, or it was lent and is not taken back yet.
+
+        Args:
+            on_stop: called, while it is lent, when the transport does not want to be read any more; above all before
+                its descriptor is closed. Where a child process has inherited that, nobody could stop watching it
+                afterwards.
         """
+        if self._socket is not None:
+            return -1
         protocol, transport = self._protocol, self._protocol.transport
         sock = plain_socket(transport)
         if sock is None or protocol.lost is not None or transport.disconnecting or protocol.finding.holding:  # type: ignore[union-attr]
             return -1
         transport.stopReading()  # type: ignore[union-attr]
+        transport.stopReading = on_stop  # type: ignore[union-attr]
         protocol.read_elsewhere = True
         self._socket = sock
         return sock.fileno()
@@ -59,6 +68,7 @@ class LentReading:
         protocol, transport = self._protocol, self._protocol.transport
         protocol.read_elsewhere = False
         self._socket = None
+        vars(transport).pop("stopReading", None)
         if protocol.lost is None and plain_socket(transport) is not None and not transport.disconnecting:  # type: ignore[union-attr]
             transport.startReading()  # type: ignore[union-attr]
 

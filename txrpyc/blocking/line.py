@@ -15,6 +15,7 @@ from txrpyc.blocking.attended import Attended
 from txrpyc.blocking.channel import Channel
 from txrpyc.blocking.hub import Hub
 from txrpyc.blocking.lent_reading import LentReading
+from txrpyc.blocking.little_reactor import LittleReactor
 from txrpyc.blocking.live_config import LiveConfig
 from txrpyc.blocking.netref_maker import NetrefMaker
 from txrpyc.blocking.private_reactor import PrivateReactor
@@ -103,7 +104,7 @@ class Line:
 
     def _adopt(self, channel: Channel) -> None:
         self._channel = channel
-        SocketTransport(channel.stream.sock, self.protocol, self._reactor)
+        SocketTransport(channel.stream.sock, self.protocol, cast(LittleReactor, self._reactor))
 
     def _redial(self) -> None:
         assert self._channel is not None

@@ -30,7 +30,12 @@ _WRITE: Final = getattr(select, "POLLOUT", 4)
 _STALE: Final = 50
 """How many cancelled timers are kept, at least, before they are swept out."""
 
-_FAILURES: Final = {kind: Failure(kind()) for kind in (ConnectionDone, ConnectionLost)}
+_LONGEST: Final = 1e6
+"""Seconds for one poll(), which takes no more than 2 ** 31 milliseconds."""
+
+_FAILURES: Final[dict[type[BaseException], Failure]] = {
+    kind: Failure(kind()) for kind in (ConnectionDone, ConnectionLost)
+}
 
 
 class _Poller(Protocol):
@@ -57,9 +62,12 @@ class SelectPoller:
 
     def poll(self, milliseconds: int | None) -> list[tuple[int, int]]:
         """Wait at most so long; give the descriptors that something can be done with, and what."""
-        wanted = [[number for number, mask in self._masks.items() if mask & event] for event in (_READ, _WRITE)]
-        seconds = None if milliseconds is None else milliseconds / 1000
-        readable, writable, _ = select.select(*wanted, [], seconds)
+        readers, writers = (
+            [number for number, mask in self._masks.items() if mask & event] for event in (_READ, _WRITE)
+        )
+        readable, writable, _ = select.select(
+            readers, writers, [], None if milliseconds is None else milliseconds / 1000
+        )
         return [
             (number, (_READ if number in readable else 0) | (_WRITE if number in writable else 0))
             for number in {*readable, *writable}
@@ -95,7 +103,7 @@ class LittleReactor:
             for.
         """
         timers = self._timers
-        now = self.seconds()
+        now = self.seconds() if timers else 0.0
         while timers:
             call = timers[0]
             if not call.cancelled and not call.delayed_time and call.time > now:
@@ -121,7 +129,7 @@ class LittleReactor:
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
         """Wait at most so many seconds for input or room for output; give what is to be handled."""
         # In whole milliseconds: rounded down, who waits for a timer would spin through the last one.
-        return self._poller.poll(None if timeout is None else ceil(timeout * 1000))
+        return self._poller.poll(None if timeout is None else ceil(min(timeout, _LONGEST) * 1000))
 
     def handle(self, ready: list[tuple[int, int]]) -> None:
         """Read and write what can be.
@@ -130,13 +138,14 @@ class LittleReactor:
         KeyboardInterrupt above all, is not kept from the caller.
         """
         for number, event in ready:
+            selectable = self._readers.get(number)
+            if selectable is None:
+                selectable = self._writers.get(number)
+                if selectable is None:
+                    continue  # removed meanwhile
             try:
-                if event == _READ:  # the commonest
-                    selectable = self._readers.get(number)
-                    why = selectable.doRead() if selectable is not None else None
-                else:
-                    selectable = self._readers.get(number) or self._writers.get(number)
-                    why = self._do_all(number, event)
+                # The first is the commonest.
+                why = selectable.doRead() if event == _READ else self._do_all(number, event)
             except BaseException as error:
                 if isinstance(error, Exception):
                     self._log.failure("reading from or writing to {what} failed", what=selectable)
@@ -156,10 +165,18 @@ class LittleReactor:
         writer = self._writers.get(number)  # not before the reading, which may have ended it
         return writer.doWrite() if event & _WRITE and writer is not None and not why else why
 
-    def _disconnect(self, selectable: Any, why: BaseException) -> None:
-        self.removeReader(selectable)
-        self.removeWriter(selectable)
+    @staticmethod
+    def _disconnect(selectable: Any, why: BaseException) -> None:
+        # It takes itself out, as all of Twisted's descriptors do.
         selectable.connectionLost(_FAILURES.get(type(why)) or Failure(why))
+
+    def close(self) -> None:
+        """Forget all descriptors and timers."""
+        self._readers.clear()
+        self._writers.clear()
+        for call in self.getDelayedCalls():
+            call.cancel()
+        self._timers.clear()
 
     # For descriptors (IReactorFDSet).
 
@@ -195,6 +212,10 @@ class LittleReactor:
         """Give what writes."""
         return list(self._writers.values())
 
+    def writes(self, writer: Any) -> bool:
+        """Tell whether something is written whenever there is room."""
+        return any(found is writer for found in self._writers.values())
+
     def _add(self, selectable: Any, among: dict[int, Any]) -> None:
         number = selectable.fileno()
         if number not in among:
@@ -220,7 +241,9 @@ class LittleReactor:
 
     seconds = staticmethod(monotonic)
 
-    def callLater(self, delay: float, function: Callable[..., Any], *args: Any, **kwargs: Any) -> DelayedCall:
+    def callLater(  # type: ignore[override]  # mypy-zope takes the first parameter for self
+        self, delay: float, function: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> DelayedCall:
         """Call a function after so many seconds."""
         if self._stale > _STALE and self._stale > len(self._timers) // 2:
             self._timers[:] = [call for call in self._timers if not call.cancelled]

@@ -123,6 +123,7 @@ class PrivateReactor:
         finally:
             self._polling = False
         reactor.handle(ready)
+        reactor.call_due(None)  # what was handled may have set a timer for at once: to close, say
 
     def interrupt(self) -> None:
         """Make a running step return."""
@@ -137,15 +138,12 @@ class PrivateReactor:
 
     def dispose(self) -> None:
         """Close what the reactor opened. It cannot be used again."""
-        reactor = self.reactor
         with self._waking:
             if self._disposed:
                 return
             self._disposed = True
             self._calls.clear()
-            for call in reactor.getDelayedCalls():
-                call.cancel()
-            reactor.removeAll()
+            self.reactor.close()
             self._waker.close()
 
     def __del__(self) -> None:

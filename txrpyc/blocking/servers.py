@@ -147,7 +147,7 @@ class Server:
         if self.active:
             return
         self.listener.listen(self.backlog)
-        self.logger.info(f"server started on [{self.host}]:{self.port}")
+        self.logger.info("server started on [%s]:%s", self.host, self.port)
         self.active = True
 
     def accept(self) -> None:
@@ -159,15 +159,16 @@ class Server:
                 error.errno in (errno.ECONNABORTED, errno.EINTR, errno.EAGAIN, errno.EMFILE, errno.ENFILE)
                 and self.active
             ):
-                self.logger.warning(f"could not accept a client: {error}")
+                self.logger.warning("could not accept a client: %s", error)
                 self._stopped.wait(0.1)
                 return
             raise EOFError("the listener is closed") from error
         if not self.active:
             sock.close()
             return
-        sock.setblocking(True)
-        self.logger.info(f"accepted {address} with fd {sock.fileno()}")
+        if sock.gettimeout() is not None:
+            sock.setblocking(True)  # the program has changed the default
+        self.logger.info("accepted %s with fd %s", address, sock.fileno())
         self.clients.add(sock)
         self._accept_method(sock)
 
@@ -185,9 +186,9 @@ class Server:
                 try:
                     secured, credentials = self.authenticator(sock)
                 except Exception as error:
-                    self.logger.info(f"{address} failed to authenticate, rejecting it: {error}")
+                    self.logger.info("%s failed to authenticate, rejecting it: %s", address, error)
                     return
-                self.logger.info(f"{address} authenticated successfully")
+                self.logger.info("%s authenticated successfully", address)
             self._serve_client(secured, credentials)
         except Exception:
             self.logger.exception("a client's connection ended by an error")
@@ -201,12 +202,12 @@ class Server:
             endpoints = (sock.getsockname(), address)
         except OSError:
             return  # it has left already
-        self.logger.info(f"welcome {address}" + (f" ({credentials!r})" if credentials else ""))
+        self.logger.info("welcome %s%s", address, f" ({credentials!r})" if credentials else "")
         try:
             config = dict(self.protocol_config, credentials=credentials, endpoints=endpoints, logger=self.logger)
             self._handle_connection(self.service._connect(Channel(SocketStream(sock, accepted=True)), config))
         finally:
-            self.logger.info(f"goodbye {address}")
+            self.logger.info("goodbye %s", address)
 
     def _handle_connection(self, conn: Connection) -> None:
         conn.serve_all()

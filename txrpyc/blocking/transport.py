@@ -8,8 +8,14 @@ from typing import Any
 from twisted.internet import tcp
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress
+from twisted.internet.main import CONNECTION_DONE
+from twisted.python.failure import Failure
+
+from txrpyc.blocking.little_reactor import LittleReactor
 
 __all__ = ["SocketTransport"]
+
+_DONE = Failure(CONNECTION_DONE)
 
 _INTERNET: dict[int, type[IPv4Address | IPv6Address]] = {
     socket.AF_INET: IPv4Address,
@@ -32,9 +38,10 @@ class SocketTransport(tcp.Connection):
         OSError: the socket is not connected (any more).
     """
 
-    def __init__(self, sock: socket.socket, protocol: Any, reactor: Any) -> None:
+    def __init__(self, sock: socket.socket, protocol: Any, reactor: LittleReactor) -> None:
         super().__init__(sock, protocol, reactor)
         self.logstr = type(protocol).__name__
+        self._reactor = reactor
         self._family = sock.family
         self._peer = self._address(sock.getpeername())
         self.connected = 1
@@ -52,6 +59,16 @@ class SocketTransport(tcp.Connection):
     def getPeer(self) -> IAddress:
         """Give the address of the other side, also after the connection is lost."""
         return self._peer
+
+    def loseConnection(self) -> None:
+        """Close once everything is sent: if nothing is left, without waiting for room to send it."""
+        queued = self.producer is not None or self._reactor.writes(self)
+        if queued or self.TLS or self.disconnecting or not self.connected:
+            super().loseConnection()  # type: ignore[no-untyped-call]
+        else:
+            self.disconnecting = 1
+            self.stopReading()  # type: ignore[no-untyped-call]
+            self._reactor.callLater(0, self.connectionLost, _DONE)
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         """Send at once what is short, too; other sockets than TCP's always do."""

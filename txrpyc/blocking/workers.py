@@ -101,10 +101,13 @@ class Workers:
     def sleeps(self) -> None:
         """This thread is about to sleep, in the middle of a job, until somebody else reads its connection's input."""
         runner = self._runner
-        if runner is not None and runner.ident == get_ident() and runner.at is not None:
-            runner.at.slow = True
-            self.lane.release(runner.at)
-            self.pass_on(runner, 1)
+        if runner is None or runner.ident != get_ident() or runner.at is None:
+            return
+        with self._lock:
+            if self._runner is runner:  # still: so nobody else reads
+                runner.at.slow = True
+                self.lane.release(runner.at)
+                self.pass_on(runner, 1)
 
     def pass_on(self, runner: _Worker, helpers: int) -> None:
         """Make another thread the runner, as this one is in the middle of a job for longer; and give so many
@@ -115,9 +118,12 @@ class Workers:
                 return
             self._runner = None
             if not self._begin(None):
-                # There may be no more threads. The reactor reads, at least.
+                # There may be no more threads. The reactor reads, at least, unless the job has ended this very moment
+                # and the runner does.
                 self._runner = runner
-                self.lane.release_all()
+                if self._reading.acquire(blocking=False):
+                    self.lane.release_all()
+                    self._reading.release()
                 return
             for _ in range(helpers):
                 try:
@@ -243,8 +249,10 @@ class Workers:
         now = monotonic()
         if worker.done != done:
             connection.took((now - began) / (worker.done - done))
-        if self._runner is worker:
+        # If it is being read there is another runner by now.
+        if self._runner is worker and self._reading.acquire(blocking=False):
             self.lane.consider(connection, now)
+            self._reading.release()
         if connection.hub.has_jobs:
             self.come(connection)
 

@@ -158,8 +158,8 @@ def _read_items(data: bytes, start: int, count: int, depth: int) -> tuple[tuple[
             digits = data[begin:start]
             items.append(int(digits) if digits.isdigit() else _integer(digits))
         elif TUPLE_1 <= tag <= TUPLE_4:
-            value, start = _read_items(data, start, tag - TUPLE_1 + 1, depth - 1)
-            items.append(value)
+            inner, start = _read_items(data, start, tag - TUPLE_1 + 1, depth - 1)
+            items.append(inner)
         elif tag == FLOAT_TAG:
             items.append(_unpack_float(data, start)[0])
             start += 8

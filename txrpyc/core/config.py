@@ -151,7 +151,7 @@ KEYS: Final = frozenset(DEFAULTS)
 """The names of all rules."""
 
 _values_of = itemgetter(*DEFAULTS)
-_shared_rules = lru_cache(maxsize=100, typed=True)(Rules)  # typed: 1 and True are equal
+_shared_rules = lru_cache(maxsize=100)(Rules)
 
 
 def _frozen(names: Any) -> frozenset[str]:

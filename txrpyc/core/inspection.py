@@ -44,10 +44,9 @@ def offered_methods(value: Any) -> Methods:
 
     For a class these include its metaclass's. Names in `LOCAL_ATTRS` are left out.
     """
-    kind = type(value)
-    if issubclass(kind, type):
-        return _methods(value, True, [*reversed(kind.__mro__), *reversed(value.__mro__)])
-    return methods_of_instances(kind)
+    if issubclass(type(value), type):
+        return _methods(value, True, [*reversed(type(value).__mro__), *reversed(value.__mro__)])
+    return methods_of_instances(type(value))
 
 
 def methods_of_instances(kind: type) -> Methods:

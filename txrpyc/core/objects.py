@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -115,7 +114,7 @@ class BorrowedTable:
 
     def __init__(self, on_release: Callable[[], None]) -> None:
         self._entries: dict[Identity, _Borrowed] = {}
-        self.released: deque[Identity] = deque()
+        self.released: list[Identity] = []  # an empty deque takes 760 bytes
         self._lock = threading.RLock()
         self._on_release = on_release
         self._asked = False
@@ -182,7 +181,7 @@ class BorrowedTable:
         taken: list[tuple[Identity, int]] = []
         while released:
             try:
-                identity = released.popleft()
+                identity = released.pop()
             except IndexError:
                 break
             count = self._forget(identity)
