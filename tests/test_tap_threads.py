@@ -201,8 +201,8 @@ class StressTests(BlockingTestCase):
         (folder / "stressed.py").write_text(STRESSED)
         self.folder = folder
 
-    def serve(self, *arguments: str) -> Twistd:
-        server = Twistd(self.folder, "--service", "stressed.Stressed", *arguments)
+    def serve(self, *arguments: str, **options: tuple[str, ...]) -> Twistd:
+        server = Twistd(self.folder, "--service", "stressed.Stressed", *arguments, **options)
         self.addCleanup(server.kill)
         return server
 
@@ -288,6 +288,13 @@ class StressTests(BlockingTestCase):
         conn.close()
         return connections
 
+    def run_clients(self, server: Twistd, count: int, operations: int) -> int:
+        """Run so many clients at once, until they have done so much; give how many connections that took."""
+        clients = [Waiting(lambda number=number: self.client(server, number, operations)) for number in range(count)]
+        for client in clients:
+            client.thread.join(2 * PATIENCE)
+        return sum(client.result() for client in clients)
+
     def check_idle(self, server: Twistd, connections: int) -> None:
         """Check that the server knows that all clients have gone, and has nothing to do."""
         conn = self.connect(server)
@@ -318,25 +325,28 @@ class StressTests(BlockingTestCase):
     def test_everything(self) -> None:
         """50 clients that do everything get the right answers, in order, and leave nothing behind."""
         server = self.serve()
-        clients = [Waiting(lambda number=number: self.client(server, number, 40)) for number in range(50)]
-        connections = sum(self.outcome(client) for client in clients)
-        self.check_idle(server, connections)
+        self.check_idle(server, self.run_clients(server, 50, 40))
         self.check_log(server)
 
     def test_few_workers(self) -> None:
         """So do they where they have to take turns, as there are fewer workers."""
         server = self.serve("--workers", "3")
-        clients = [Waiting(lambda number=number: self.client(server, number, 30)) for number in range(20)]
-        connections = sum(self.outcome(client) for client in clients)
-        self.check_idle(server, connections)
+        self.check_idle(server, self.run_clients(server, 20, 30))
         self.check_log(server)
+
+    def test_reactors(self) -> None:
+        """So do they in other reactors than the usual one."""
+        for name in ("select", "poll", "asyncio"):
+            server = self.serve(twistd=("-n", "--pidfile=", f"--reactor={name}"))
+            self.check_idle(server, self.run_clients(server, 10, 20))
+            self.check_log(server)
 
     def test_killed_clients(self) -> None:
         """Clients that are killed in the middle of everything harm nobody."""
         server = self.serve()
-        clients = [Waiting(lambda number=number: self.client(server, number, 40)) for number in range(10)]
+        others = Waiting(lambda: self.run_clients(server, 10, 40))
         killed = 0
-        while any(client.thread.is_alive() for client in clients) or killed < 3:
+        while others.thread.is_alive() or killed < 3:
             process = subprocess.Popen(
                 [sys.executable, "-c", KILLED, str(server.port)],
                 stdin=subprocess.PIPE,
@@ -351,10 +361,5 @@ class StressTests(BlockingTestCase):
             process.kill()
             process.communicate()
             killed += 1
-        connections = sum(self.outcome(client) for client in clients)
-        self.check_idle(server, connections + 4 * killed)
+        self.check_idle(server, others.result() + 4 * killed)
         self.check_log(server)
-
-    def outcome(self, client: Waiting) -> int:
-        client.thread.join(2 * PATIENCE)
-        return client.result()

@@ -21,6 +21,7 @@ from txrpyc.blocking.watch import _PATIENCE as _LOOK
 from txrpyc.blocking.workers import _QUIET, Workers
 
 PATIENCE = 30.0
+REAL_THREAD = threading.Thread
 DESCRIPTORS = "/proc/self/fd"
 
 
@@ -482,6 +483,66 @@ class LongJobTests(WorkersTestCase):
             self.assertEqual(begun, list(range(min(9, number + 3))))
             gate.release()
         self.until_idle(workers)
+
+
+class FewThreadsTests(WorkersTestCase):
+    """The system gives no more threads, as where it limits processes; it says so by a RuntimeError."""
+
+    def allow(self, count: int) -> None:
+        """From now on, the system gives so many threads."""
+        left = iter(range(count))
+
+        class Thread(REAL_THREAD):
+            def start(self) -> None:
+                if next(left, None) is None:
+                    raise RuntimeError("can't start new thread")
+                super().start()
+
+        self.patch(workers_module.threading, "Thread", Thread)
+
+    def test_no_more(self) -> None:
+        """When it gives no more, connections take turns as at the limit."""
+        workers = self.workers()
+        self.allow(2)
+        begun, free = self.hang(self.connections(workers, 5))
+        begun.acquire(timeout=PATIENCE)
+        self.look(10)
+        self.assertTrue(begun.acquire(timeout=PATIENCE))
+        self.look(10)
+        self.assertFalse(begun.acquire(blocking=False))
+        free.set()
+        self.until_begun(begun, 3)
+        self.until_idle(workers)
+        self.assertEqual(workers.threads, 2)
+
+    def test_waiting(self) -> None:
+        """A job that waits for its client goes on when there is no thread to take over."""
+        workers = self.workers()
+        self.allow(1)
+        connection = self.connection(workers)
+        news, waited = threading.Event(), threading.Event()
+
+        def job() -> None:
+            if connection.hub.wait(news.is_set):
+                waited.set()
+
+        connection.hub.post(job)
+        self.clock.pass_until(_LOOK, lambda: connection.hub.sleepers)
+        news.set()
+        connection.hub.notify()
+        self.assertTrue(waited.wait(PATIENCE))
+        self.until_idle(workers)
+
+    def test_more_again(self) -> None:
+        """When it gives none at all, jobs are done as soon as it gives one again and something comes."""
+        workers = self.workers()
+        self.allow(0)
+        one, other = self.connections(workers, 2)
+        done: queue.SimpleQueue[int] = queue.SimpleQueue()
+        one.hub.post(lambda: done.put(1))
+        self.allow(1)
+        other.hub.post(lambda: done.put(2))
+        self.assertEqual([done.get(timeout=PATIENCE) for _ in range(2)], [1, 2])
 
 
 class SlowTests(WorkersTestCase):

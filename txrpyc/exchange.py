@@ -224,5 +224,8 @@ class Exchange:
             return True
         if self._proxies.identity_of(value) is not None:
             return False
-        self.answer(request.sequence, offered_methods(value))
+        try:
+            self._write_answer(self._session.encode_offer(request.sequence, offered_methods(value)))
+        except EncodingError as error:
+            self.answer_error(request.sequence, error)
         return True

@@ -68,6 +68,12 @@ class WaitTests(HubTestCase):
         self.assertTrue(self.hub.wait(lambda: len(self.leadership.timeouts) == 3))
         self.assertEqual(self.leadership.timeouts, [None, None, None])
 
+    def test_condition_while_taking_the_lead(self) -> None:
+        """Nobody makes a step for a condition that has come to hold since it was looked at: it might never return."""
+        answers = iter([False, True, True])
+        self.assertTrue(self.hub.wait(lambda: next(answers)))
+        self.assertEqual(self.leadership.timeouts, [])
+
     def test_deadline(self) -> None:
         """A step gets no more time than is left, and when none is left the wait ends."""
         deadline = monotonic() + 0.3

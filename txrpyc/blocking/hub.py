@@ -203,7 +203,7 @@ class Hub:
                     continue
             if until is not None or self._ended or (left is not None and left <= 0):
                 return until is not None or bool(done())
-            if not self._make_step(me, left):
+            if not self._make_step(me, left, done):
                 self._sleep(lambda: done() or (serve and self.mailbox.offers(since)), left)
 
     def lead_once(self, read: Callable[[], bool]) -> bool:
@@ -223,7 +223,7 @@ class Hub:
     def glance(self) -> None:
         """Take in what is there already, without waiting; nothing if another thread leads. Does no job."""
         if not (self._ended or self.leading):
-            self._make_step(get_ident(), 0)
+            self._make_step(get_ident(), 0, lambda: False)
 
     def do_job(self, worker: bool = False) -> bool:
         """Do one job, if there is one that this thread may do; tell whether there was.
@@ -249,8 +249,10 @@ class Hub:
             finally:
                 self.sleepers -= 1
 
-    def _make_step(self, me: int, left: float | None) -> bool:
-        """Take the lead, make a step, and give the lead back; tell whether the lead was to be had."""
+    def _make_step(self, me: int, left: float | None, done: Callable[[], object]) -> bool:
+        """Take the lead, make a step unless the condition holds by now, and give the lead back; tell whether the lead
+        was to be had.
+        """
         if self._in_step and self._lead.get(_LEADER) == me:
             raise WrongThread("a blocking call from inside the connection's own input and output would never end")
         leads = False
@@ -258,7 +260,8 @@ class Hub:
             if self._lead.setdefault(_LEADER, me) != me:
                 return False
             leads = self._in_step = True
-            if not self._ended:
+            # Looked at again: who made it hold may have interrupted the one that led before.
+            if not self._ended and not done():
                 self._leadership.step(left)  # type: ignore[union-attr]
         finally:
             # The first thing, and without a call: a KeyboardInterrupt may come with any. If one came with taking the

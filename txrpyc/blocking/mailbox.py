@@ -15,6 +15,7 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from threading import get_ident
+from types import FunctionType
 
 __all__ = ["Job", "Mailbox", "check_stack"]
 
@@ -36,10 +37,14 @@ def check_stack(more: int = 0) -> None:
         more: how many calls there must be room for besides.
     """
     try:
-        sys._getframe(max(0, sys.getrecursionlimit() - _ROOM - more))
+        sys._getframe(max(0, sys.getrecursionlimit() // _SHARE - _ROOM - more))
     except ValueError:
         return
     raise RecursionError("remote calls and callbacks are nested too deep for one more")
+
+
+_SHARE = 1 if type(check_stack) is FunctionType else 2
+"""Compiled code is on the stack, too, but has no frames to be counted: then only half of it is taken for free."""
 
 
 class Mailbox:

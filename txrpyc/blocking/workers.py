@@ -24,6 +24,7 @@ from twisted.logger import Logger
 from txrpyc.blocking.attended import Attended
 from txrpyc.blocking.lane import Lane
 from txrpyc.blocking.watch import Watch
+from txrpyc.errors import WrongThread
 
 __all__ = ["Workers"]
 
@@ -101,8 +102,12 @@ class Workers:
     def sleeps(self) -> None:
         """This thread is about to sleep, in the middle of a job, until somebody else reads its connection's input."""
         runner = self._runner
-        if runner is None or runner.ident != get_ident() or runner.at is None:
+        if runner is None or runner.ident != get_ident():
             return
+        if runner.at is None:
+            raise WrongThread(
+                "a blocking call from inside the input of a connection, by a destructor say, may never end"
+            )
         with self._lock:
             if self._runner is runner:  # still: so nobody else reads
                 runner.at.slow = True
@@ -160,7 +165,12 @@ class Workers:
             worker = _Worker()
             self._workers.add(worker)
             # A thread that never comes back from the user's code must not keep the process.
-            threading.Thread(target=self._work, args=(worker,), name="txrpyc-workers", daemon=True).start()
+            thread = threading.Thread(target=self._work, args=(worker,), name="txrpyc-workers", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the system gives no more
+                self._workers.discard(worker)
+                return False
             self._reactor.callFromThread(self._look_later)
         else:
             return False

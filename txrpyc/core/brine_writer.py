@@ -75,7 +75,7 @@ def dump_int(number: int) -> bytes:
     if SMALLEST <= number <= LARGEST:
         return _SMALL_INTS[number - SMALLEST]
     try:
-        digits = b"%d" % number
+        digits = str(number).encode()
     except ValueError as error:
         raise EncodingError(
             f"an integer of {number.bit_length()} bits has more decimal digits than this interpreter converts; "

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
+from functools import lru_cache
 from operator import is_
 from typing import Any, Final
 
+from txrpyc.core.brine import dump
+from txrpyc.core.consts import LABEL_VALUE
 from txrpyc.core.identity import LOCAL_ATTRS, clean
 
-__all__ = ["Methods", "methods_of_instances", "offered_methods"]
+__all__ = ["Methods", "boxed_offer", "known_offer", "methods_of_instances", "offered_methods", "remember_offer"]
 
 Methods = tuple[tuple[str, str | None], ...]
 """Names and docstrings."""
@@ -52,6 +55,34 @@ def offered_methods(value: Any) -> Methods:
 def methods_of_instances(kind: type) -> Methods:
     """Give what `offered_methods` gives for any instance of a class."""
     return _methods(kind, False, reversed(kind.__mro__))
+
+
+@lru_cache(maxsize=_MOST)
+def boxed_offer(methods: Methods) -> bytes:
+    """Give the boxed value that answers an inspection."""
+    return dump((LABEL_VALUE, methods))
+
+
+_VALUE: Final = dump((LABEL_VALUE, None))[:2]
+"""What a boxed value begins with that holds no references."""
+
+_LARGEST: Final = 50_000
+"""Bytes of the longest answer of a peer's that is remembered."""
+
+_known: dict[bytes, Methods] = {}
+
+
+def known_offer(content: bytes) -> Methods | None:
+    """Give what a peer's answer with this content says, if one came before, on whichever connection."""
+    return _known.get(content)
+
+
+def remember_offer(content: bytes, methods: Methods) -> None:
+    """Remember what a peer's answer with this content says, unless it is long, or holds references, which count."""
+    if content.startswith(_VALUE) and len(content) <= _LARGEST:
+        if len(_known) >= _MOST:
+            _known.clear()
+        _known[content] = methods
 
 
 def _methods(kind: type, is_class: bool, classes: Iterable[type]) -> Methods:

@@ -32,6 +32,7 @@ from txrpyc.core.envelope import Dialect, heads_of, read_head
 from txrpyc.core.events import BadRequest, Event, Failure, OtherDialect, Reply, Request
 from txrpyc.core.frame import Compression, FrameDecoder, frame_of
 from txrpyc.core.identity import Identity, class_of
+from txrpyc.core.inspection import Methods, boxed_offer, known_offer, remember_offer
 from txrpyc.core.objects import BorrowedTable, LentTable
 from txrpyc.core.unboxing import ProxyMaker, Unboxer, Unmade, read_verb
 from txrpyc.errors import EncodingError, ProtocolError, TxRPyCError, UnknownReference
@@ -119,6 +120,10 @@ class Session:
     def encode_reply(self, sequence: int, value: Any) -> list[bytes]:
         """Give the frame that answers a request with a value. Any thread may call. Raises as `encode_request`."""
         return self._boxed(REPLY, [self._heads[REPLY], dump_int(sequence)], value)
+
+    def encode_offer(self, sequence: int, methods: Methods) -> list[bytes]:
+        """Give the frame that answers an inspection. Any thread may call. Raises as `encode_request`."""
+        return self._sealed(REPLY, sequence, boxed_offer(methods))
 
     def encode_failure(self, sequence: int, error: BaseException) -> list[bytes]:
         """Give the frame that answers a request with an exception. Any thread may call."""
@@ -304,20 +309,28 @@ class Session:
 
     def _learn(self, identity: Identity, message: int, payload: bytes, start: int) -> None:
         """Take the answer to an inspection. A peer that refuses it gets proxies without special methods."""
-        offered: Any = None
-        unmade: list[Unmade] = []
-        if message == REPLY:
-            try:
-                offered = self._unboxer.decode(payload, start, unmade)
-            except (ProtocolError, UnknownReference):
-                load_from(payload, start)
-            self._drop(unmade)
-        # Plain tuples only: going over a proxy would ask the peer.
-        methods = filter(_is_method, offered) if type(offered) is tuple else ()
-        self._maker.learn(identity, tuple(methods))
+        self._maker.learn(identity, self._offer(payload, start) if message == REPLY else ())
         kind = class_of(identity)
         for held in itertools.chain(self._held_requests, self._held_answers):
             held.missing.discard(kind)
+
+    def _offer(self, payload: bytes, start: int) -> Methods:
+        """Read the answer to an inspection; nothing if it is not a good one."""
+        content = payload[start:]
+        known = known_offer(content)
+        if known is not None:
+            return known
+        offered: Any = None
+        unmade: list[Unmade] = []
+        try:
+            offered = self._unboxer.decode(payload, start, unmade)
+        except (ProtocolError, UnknownReference):
+            load_from(payload, start)
+        self._drop(unmade)
+        # Plain tuples only: going over a proxy would ask the peer.
+        methods = tuple(filter(_is_method, offered)) if type(offered) is tuple else ()
+        remember_offer(content, methods)
+        return methods
 
     def _resumed(self) -> list[Event]:
         events: list[Event] = []
