@@ -176,6 +176,20 @@ class Stressed(txrpyc.Service):
         return Stressed.connected, Stressed.parted, tuple(names), time.process_time()
 """
 
+RESTLESS = """
+import sys
+from stressed import Stressed
+from txrpyc.blocking import attended, lane, watch
+
+# All the time, connections become busy and quiet, quick and slow, and another thread the runner.
+lane._BUSY = 10.0
+lane._QUIET = 0.0005
+attended._LONG = 0.0003
+attended._SHORT_ONES = 2
+watch._PATIENCE = 0.0003
+sys.setswitchinterval(1e-5)
+"""
+
 KILLED = """
 import sys, threading, txrpyc
 connections = [txrpyc.connect("127.0.0.1", int(sys.argv[1])) for _ in range(4)]
@@ -199,10 +213,11 @@ class StressTests(BlockingTestCase):
         super().setUp()
         folder = new_folder(self.mktemp())
         (folder / "stressed.py").write_text(STRESSED)
+        (folder / "restless.py").write_text(RESTLESS)
         self.folder = folder
 
-    def serve(self, *arguments: str, **options: tuple[str, ...]) -> Twistd:
-        server = Twistd(self.folder, "--service", "stressed.Stressed", *arguments, **options)
+    def serve(self, *arguments: str, service: str = "stressed.Stressed", **options: tuple[str, ...]) -> Twistd:
+        server = Twistd(self.folder, "--service", service, *arguments, **options)
         self.addCleanup(server.kill)
         return server
 
@@ -333,6 +348,13 @@ class StressTests(BlockingTestCase):
         server = self.serve("--workers", "3")
         self.check_idle(server, self.run_clients(server, 20, 30))
         self.check_log(server)
+
+    def test_restless(self) -> None:
+        """So do they when who reads a connection, and who carries out its requests, changes all the time."""
+        for arguments in ((), ("--workers", "2"), ("--workers", "1")):
+            server = self.serve(*arguments, service="restless.Stressed")
+            self.check_idle(server, self.run_clients(server, 15, 30))
+            self.check_log(server)
 
     def test_reactors(self) -> None:
         """So do they in other reactors than the usual one."""

@@ -81,6 +81,7 @@ class LaneTestCase(BlockingTestCase):
         self.assertEqual((reading.lent, connection.descriptor), (lent, reading.descriptor if lent else -1))
         os.write(reading.other, b"x")
         self.assertEqual(self.lane.ready(False), [connection] if lent else [])
+        self.assertEqual(self.lane._poller.poll(0), [(reading.descriptor, select.POLLIN)] if lent else [])
         reading.receive()
 
 
@@ -222,6 +223,29 @@ class GivingBackTests(LaneTestCase):
             self.turn(connection)  # from the second on, each asks the reactor
         self.clock.do_one()
         self.lane.release(connection)
+        self.check(connection, False)
+
+    def test_given_back_while_taken(self) -> None:
+        """A connection that is to be given back just when it is taken is in the lane, or is not, for everybody."""
+        connection = self.connection()
+        lane, poller = self.lane, self.lane._poller
+
+        class Poller:
+            def register(self, *args: int) -> None:
+                lane.release(connection)
+                poller.register(*args)
+                lane.release(connection)
+
+            def unregister(self, descriptor: int) -> None:
+                poller.unregister(descriptor)
+
+        lane._poller = Poller()
+        self.turn(connection)
+        self.turn(connection)
+        self.clock.do_one()
+        lane._poller = poller
+        self.check(connection, connection.descriptor >= 0)
+        lane.release(connection)
         self.check(connection, False)
 
     def test_wanted_while_given_back(self) -> None:
@@ -654,34 +678,6 @@ class LentTests(ServerTestCase):
             self.assertEqual(await client.root.add(1, 2), 3)
         self.check_lane(0)
         self.assertFalse(self.servers[0].read_elsewhere)
-
-    async def test_tls(self) -> None:
-        """A TLS connection is not lent."""
-        try:
-            from OpenSSL.SSL import Connection as TLSConnection
-            from twisted.internet.ssl import CertificateOptions, KeyPair
-        except ImportError as error:
-            raise SkipTest(f"without pyOpenSSL there is no TLS; pip install 'txrpyc[tls]': {error}") from error
-        from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-        from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
-        from twisted.protocols.tls import TLSMemoryBIOFactory
-        from zope.interface import implementer
-
-        @implementer(IOpenSSLClientConnectionCreator)
-        class Trusting:
-            """Does not look whose certificate it is."""
-
-            def clientConnectionForTLS(self, protocol: Any) -> TLSConnection:
-                return TLSConnection(CertificateOptions().getContext(), None)
-
-        certificate = KeyPair.generate(size=2048).selfSignedCert(1, CN="localhost")
-        place = await self.serve(wrap=lambda factory: TLSMemoryBIOFactory(certificate.options(), False, factory))
-        tcp = HostnameEndpoint(reactor, "127.0.0.1", int(place.rpartition(":")[2]))
-        client = await connect(wrapClientTLS(Trusting(), tcp))
-        self.addCleanup(client.close)
-        for _ in range(100):
-            self.assertEqual(await client.root.add(1, 2), 3)
-        self.check_lane(0)
 
     async def test_lent_once(self) -> None:
         """What was lent is not lent again before it was taken back; then it is."""

@@ -151,9 +151,10 @@ class Lane:
         if descriptor < 0:
             return
         connection.seen = monotonic()
-        connection.descriptor = descriptor
-        self._held[descriptor] = connection
+        # In this order: from the last on, another thread may give it back.
         self._poller.register(descriptor, select.POLLIN)
+        self._held[descriptor] = connection
+        connection.descriptor = descriptor
 
     def forget(self, connection: Attended) -> None:
         """Take note that a connection is not to be read any more."""

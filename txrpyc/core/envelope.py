@@ -76,11 +76,14 @@ def _read_any_head(payload: bytes) -> tuple[Dialect, int, int, int]:
                 raise ProtocolError("a message is not a pair of sequence number and body")
         elif first == TUPLE_3:
             dialect = Dialect.V5
-            message, start = read(payload, 1, 1)
-            if type(message) is not int or not REQUEST <= message <= EXCEPTION:
-                raise ProtocolError(f"a message of the unknown type {message!r:.40}")
+            kind: Any
+            kind, start = read(payload, 1, 1)
+            if type(kind) is not int or not REQUEST <= kind <= EXCEPTION:
+                raise ProtocolError(f"a message of the unknown type {kind!r:.40}")
+            message = kind
         else:
             raise ProtocolError(f"a message starts with byte 0x{first:02x}; 1, 2, 3 or 0x12 were expected")
+        sequence: Any
         sequence, start = read(payload, start, 1)
     except ProtocolError:
         raise

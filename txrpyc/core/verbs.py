@@ -142,10 +142,14 @@ def _ctxexit(host: Host, value: Any, error: Any) -> Any:
     leave = get_attribute(value, "__exit__", host.rules)
     if not error:
         return leave(None, None, None)
+    if not issubclass(type(error), BaseException) and not (
+        issubclass(type(error), type) and issubclass(error, BaseException)
+    ):
+        # What is no exception here (a proxy of the peer's) becomes the TypeError that raising it gives, as in rpyc.
+        error = TypeError("exceptions must derive from BaseException")
     try:
         raise error
     except Exception as raised:
-        # What is no exception here (a proxy of the peer's) becomes the TypeError that raising it gives, as in rpyc.
         return leave(type(raised), raised, raised.__traceback__)
 
 
