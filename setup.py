@@ -91,7 +91,9 @@ def extensions() -> list[Extension]:
 
     settings = Path(FOLDER) / "mypy.ini"
     settings.write_text(MYPY_SETTINGS, "utf-8")
-    return mypycify([f"--config-file={settings}", *COMPILED], group_name="txrpyc", target_dir=FOLDER, opt_level="3", debug_level="0")
+    return mypycify(
+        [f"--config-file={settings}", *COMPILED], group_name="txrpyc", target_dir=FOLDER, opt_level="3", debug_level="0"
+    )
 
 
 def built() -> list[Extension]:
