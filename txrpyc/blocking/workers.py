@@ -193,7 +193,10 @@ class Workers:
             if task is not None:
                 self._attend(task, worker)
             while self._goes_on(worker):
-                self._run(worker)
+                try:
+                    self._run(worker)
+                except Exception:  # it must go on: all connections wait for it
+                    self._log.failure("reading from the busy connections failed")
 
     def _goes_on(self, worker: _Worker) -> bool:
         """Tell whether this thread is the runner, or has become it as there is none; otherwise it is idle now."""
