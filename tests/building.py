@@ -48,11 +48,15 @@ def run(command: list[str | Path], cwd: Path, **env: str) -> subprocess.Complete
     )
 
 
+def real_compiler() -> str:
+    """Give the command of the C compiler that building takes."""
+    return os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
+
+
 @cache
 def missing_to_compile() -> str:
     """Say what is missing to compile for this Python, and how to get it; nothing if nothing is."""
-    compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
-    command = [*compiler, f"-I{sysconfig.get_path('include')}", "-fsyntax-only", "-x", "c", "-"]
+    command = [*shlex.split(real_compiler()), f"-I{sysconfig.get_path('include')}", "-fsyntax-only", "-x", "c", "-"]
     try:
         done = subprocess.run(command, input="#include <Python.h>\n", capture_output=True, text=True)
     except OSError as problem:
@@ -107,13 +111,13 @@ class BuildingTestCase(SynchronousTestCase):
         (file,) = BuildingTestCase.distributions.glob(pattern)
         return file
 
-    def wheel(self, checkout: Path, *options: str, python: str | Path = PYTHON, **env: str) -> Path:
-        """Return the wheel that pip builds."""
+    def wheel(self, checkout: Path, *options: str, python: str | Path = PYTHON, **env: str) -> tuple[Path, str]:
+        """Return the wheel that pip builds, and all that was said meanwhile."""
         folder = self.new_folder()
-        command = [python, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", folder, *options, checkout]
-        self.run_with_index(command, self.new_folder(), **env)
+        command = [python, "-m", "pip", "wheel", "--verbose", "--no-deps", "--wheel-dir", folder, *options, checkout]
+        output = self.run_with_index(command, self.new_folder(), **env)
         (file,) = folder.glob("*.whl")
-        return file
+        return file, output
 
     def install(self, *requirement: str | Path, **env: str) -> Path:
         """Install into a new environment, and return the folder of its programs."""

@@ -12,11 +12,13 @@ from time import monotonic
 from typing import Any
 
 from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
 
 from tests.blocking.kinds import BlockingTestCase, Waiting
 from txrpyc.blocking import workers as workers_module
 from txrpyc.blocking.attended import _LONG, _LONG_ONES, _SHORT_ONES, Attended
 from txrpyc.blocking.hub import Hub
+from txrpyc.blocking.watch import _LULL, Watch
 from txrpyc.blocking.watch import _PATIENCE as _LOOK
 from txrpyc.blocking.workers import _QUIET, Workers
 
@@ -173,9 +175,9 @@ class WorkersTestCase(BlockingTestCase):
 class Door:
     """A lock that can be taken by ``with`` only once it is opened."""
 
-    def __init__(self) -> None:
+    def __init__(self, lock: Any) -> None:
         self.reached, self.opened = threading.Event(), threading.Event()
-        self._lock = threading.Lock()
+        self._lock = lock
         self.acquire, self.release = self._lock.acquire, self._lock.release
 
     def __enter__(self) -> None:
@@ -394,6 +396,30 @@ class LongJobTests(WorkersTestCase):
         self.assertEqual(done, [f"{which} {number}" for number in range(3) for which in ("second", "first")])
         self.assertEqual(workers.threads, 1)
 
+    def test_ends_when_found_too_late(self) -> None:
+        """At the limit a runner whose job ends just when it is found to hang goes on being the runner."""
+        workers = self.workers(limit=1)
+        one, other = self.connections(workers, 2)
+        begun, free = self.hang([one])
+        begun.acquire(timeout=PATIENCE)
+        workers._lock = lock = Door(workers._lock)
+        lock.opened.set()
+        begin = workers._begin
+
+        def late(task: Attended | None) -> bool:
+            lock.reached.clear()
+            free.set()
+            # The runner goes on, or wants to know whether it may.
+            self.until(lambda: workers._waiting or lock.reached.is_set())
+            return begin(task)
+
+        workers._begin = late
+        self.look()
+        workers._begin = begin
+        done = threading.Event()
+        other.hub.post(done.set)
+        self.assertTrue(done.wait(PATIENCE))
+
     def test_slow_at_the_limit(self) -> None:
         """At the limit a slow connection, too, gets its turn."""
         workers = self.workers(limit=2)
@@ -543,6 +569,96 @@ class FewThreadsTests(WorkersTestCase):
         self.allow(1)
         other.hub.post(lambda: done.put(2))
         self.assertEqual([done.get(timeout=PATIENCE) for _ in range(2)], [1, 2])
+
+
+class Watched:
+    """Stands for workers."""
+
+    def __init__(self) -> None:
+        self.stalled: tuple[Any, int] | None = None
+        self.at_rest = True
+        self.passed_on: list[Any] = []
+
+    def pass_on(self, runner: Any, helpers: int) -> None:
+        self.passed_on.append((runner, helpers))
+
+
+class WatchTests(SynchronousTestCase):
+    """The watch by itself."""
+
+    def setUp(self) -> None:
+        self.clock = ClockWithThreads()
+        self.watched = Watched()
+        self.watch = Watch(self.watched, self.clock)
+
+    def look(self, times: int) -> None:
+        self.clock.catch_up()
+        for _ in range(times):
+            self.clock.advance(_LOOK)
+
+    def test_ends_and_begins(self) -> None:
+        """It looks for as long as there is something to do and a little longer, and again when something comes."""
+        for _twice in range(2):
+            self.watch.begin()
+            self.watched.at_rest = False
+            self.look(_LULL * 5)
+            self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+            self.watched.at_rest = True
+            self.look(_LULL)
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_begins_once(self) -> None:
+        """However often it is begun, it looks once in a while."""
+        for _ in range(5):
+            self.watch.begin()
+            self.look(1)
+            self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+
+    def test_same_job(self) -> None:
+        """It passes on when a runner is in the same job as at the last look, with twice as many helpers each time."""
+        self.watch.begin()
+        for job in (1, 2, 2, 3, 3, 4, 5, 6, 7, 7):
+            self.watched.stalled = ("runner", job)
+            self.look(1)
+        self.assertEqual(self.watched.passed_on, [("runner", 1), ("runner", 2), ("runner", 1)])
+
+    def test_begun_while_it_ends(self) -> None:
+        """Something that comes just when it finds that there is nothing to do, and is done at once, is followed by as
+        many looks as ever: more may come by a way that nobody tells it of.
+        """
+        case = self
+
+        class Ending(Watch):
+            @property
+            def _watching(self) -> bool:
+                return case.watching
+
+            @_watching.setter
+            def _watching(self, watching: bool) -> None:
+                if case.watching and not watching and not case.begun:
+                    case.begun = True
+                    self.begin()
+                case.watching = watching
+
+        self.watching = self.begun = False
+        watch = Ending(self.watched, self.clock)
+        watch.begin()
+        self.look(_LULL)
+        self.assertTrue(self.begun)
+        self.look(_LULL - 1)
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.look(1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_end(self) -> None:
+        """It can be ended at any point, and does not begin again."""
+        self.watch.begin()
+        self.watch.end()
+        self.look(1)
+        self.watch.begin()
+        self.look(1)
+        self.watch.end()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
 class SlowTests(WorkersTestCase):
@@ -701,7 +817,7 @@ class EndTests(WorkersTestCase):
         """A runner that is just about to look for input when the workers are stopped ends as well."""
         before = self.descriptors()
         workers = self.workers()
-        workers._reading = door = Door()
+        workers._reading = door = Door(workers._reading)
         self.connection(workers).hub.post(lambda: None)
         self.assertTrue(door.reached.wait(PATIENCE))
         workers.stop()

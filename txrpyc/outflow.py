@@ -132,8 +132,9 @@ class Outflow:
         now = monotonic()
         if not self._frames:
             self._held_since = now
-            flusher.watch(self)
         self._frames.extend(frames)
+        # Each time, and not before: it may look at once, and others may send what was there.
+        flusher.watch(self)
         if now - self._held_since > _MOMENT:
             self._held_since = now
             self.flush()

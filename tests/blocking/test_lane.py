@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import random
@@ -137,6 +138,22 @@ class TakingTests(LaneTestCase):
             self.turn(without)
         self.clock.catch_up()
         self.assertEqual((len(self.lane), connection.descriptor, without.descriptor), (0, -1, -1))
+
+    def test_cannot_be_watched(self) -> None:
+        """A connection that the system does not want to watch stays with the reactor."""
+        connection = self.connection()
+        poller = self.lane._poller
+
+        class Poller:
+            def register(self, *args: int) -> None:
+                raise OSError(errno.ENOSPC, "too many")
+
+        self.lane._poller = Poller()
+        self.turn(connection)
+        self.turn(connection)
+        self.clock.catch_up()
+        self.lane._poller = poller
+        self.check(connection, False)
 
     def test_without_epoll(self) -> None:
         """Where there is no epoll nothing is taken, and the thread still waits and is woken."""

@@ -152,7 +152,11 @@ class Lane:
             return
         connection.seen = monotonic()
         # In this order: from the last on, another thread may give it back.
-        self._poller.register(descriptor, select.POLLIN)
+        try:
+            self._poller.register(descriptor, select.POLLIN)
+        except (OSError, ValueError):  # the system watches no more of them; or the lane was closed this very moment
+            connection.reading.resume()
+            return
         self._held[descriptor] = connection
         connection.descriptor = descriptor
 

@@ -90,5 +90,5 @@ class Watch:
         else:
             self._next = None
             self._watching = False
-            if not self._workers.at_rest:  # something came this very moment
+            if self._lull < _LULL or not self._workers.at_rest:  # something came this very moment
                 self.begin()

@@ -121,15 +121,15 @@ class Workers:
         with self._lock:
             if self._runner is not runner or self._stopped:
                 return
-            self._runner = None
+            # Never without a runner meanwhile: its job may end this very moment, and it looks whether it still is.
             if not self._begin(None):
-                # There may be no more threads. The reactor reads, at least, unless the job has ended this very moment
-                # and the runner does.
-                self._runner = runner
+                # There may be no more threads. The reactor reads, at least, unless the runner does by now.
                 if self._reading.acquire(blocking=False):
                     self.lane.release_all()
                     self._reading.release()
                 return
+            if self._waiting:
+                self.lane.wake()  # the old one, which has got there before it could know
             for _ in range(helpers):
                 try:
                     connection = self._queue.popleft()
@@ -220,7 +220,7 @@ class Workers:
             if self._runner is not worker:
                 return
             self._waiting = True
-            wait = not self._queue
+            wait = not self._queue and self._runner is worker
             if wait:
                 self._tell_if_idle()
             connections = self.lane.ready(wait)
