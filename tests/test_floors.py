@@ -43,6 +43,7 @@ FLOORS = {
     "txrpyc.core.objects": 2,
     "txrpyc.core.events": 2,
     "txrpyc.core.session": 2,
+    "txrpyc.core.usual": 2,
     "txrpyc.core.verbs": 2,
     "txrpyc.interfaces": 2,
     "txrpyc.service": 2,

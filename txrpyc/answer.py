@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -25,14 +24,11 @@ class Receiver(Protocol):
 
 
 class Answer(Deferred[Any]):
-    """The Deferred of one request. Cancelling it gives up waiting; the peer is not told, and its late answer is
-    dropped.
+    """The Deferred of one request. Its canceller, `txrpyc.protocol.RPyCProtocol.give_up`, gives up waiting; the peer
+    is not told, and its late answer is dropped.
     """
 
-    def __init__(self, forget: Callable[[int], object]) -> None:
-        self._forget = forget
-        self.sequence: int | None = None
-        super().__init__(Answer._give_up)
+    sequence: int | None = None
 
     def deliver(self, value: Any) -> None:
         """Fire with a value. For a face whose values must not be looked at by a Deferred, to be overridden."""
@@ -41,9 +37,3 @@ class Answer(Deferred[Any]):
     def deliver_error(self, error: BaseException) -> None:
         """Fail with an exception."""
         self.errback(Failure(error))
-
-    @staticmethod
-    def _give_up(answer: Deferred[Any]) -> None:
-        assert isinstance(answer, Answer)
-        if answer.sequence is not None:
-            answer._forget(answer.sequence)

@@ -44,6 +44,7 @@ class RPyCProtocol(Protocol):
             inside garbage collections.
         threaded: whether requests and answers come from other threads than the reactor's.
         answer_class: what `request` gives; a subclass of `Answer`.
+        outflow: what to write to; None makes one.
 
     Attributes:
         session: what the bytes mean; its tables and rules.
@@ -63,11 +64,12 @@ class RPyCProtocol(Protocol):
         *,
         threaded: bool,
         answer_class: type[Answer] = Answer,
+        outflow: Outflow | None = None,
     ) -> None:
         waiting: dict[int, Receiver] = {}
         self.session = Session(rules, maker, waiting.__contains__, self._schedule_releases)
         self.read_elsewhere = False
-        self.outflow = Outflow(in_reactor, threaded)
+        self.outflow = Outflow(in_reactor, threaded) if outflow is None else outflow
         self.exchange = Exchange(
             waiting,
             self.session,
@@ -93,7 +95,7 @@ class RPyCProtocol(Protocol):
 
     def new_answer(self) -> Answer:
         """Give an Answer to be passed to `send`, so that callbacks can be added before anything can fire it."""
-        return self._answer_class(self.forget)
+        return self._answer_class(self.give_up)
 
     def request(self, verb: int, *arguments: Any) -> Answer:
         """Ask the peer for something.
@@ -112,6 +114,12 @@ class RPyCProtocol(Protocol):
     def forget(self, sequence: int) -> Receiver | None:
         """Stop waiting for an answer; give who waited, if it was still waited for. Any thread may call."""
         return self.exchange.forget(sequence)
+
+    def give_up(self, answer: Deferred[Any]) -> None:
+        """Stop waiting for an answer: the canceller of each."""
+        assert isinstance(answer, Answer)
+        if answer.sequence is not None:
+            self.forget(answer.sequence)
 
     def gone(self) -> ConnectionLost:
         """Give a new exception that says why the connection is gone."""

@@ -194,6 +194,7 @@ class RedialTests(SynchronousTestCase):
         self.endpoint.protocol.request(Verb.PING, "later")
         second = self.endpoint.accept()
         self.endpoint.protocol.request(Verb.PING, "last")
+        self.clock.advance(0)
         data = b"".join(second.writes)
         self.assertEqual(data[5], 0x12)
         asked = second.messages()

@@ -76,6 +76,7 @@ class Session:
     Attributes:
         rules, compression, dialect: as they are now; the dialect is None until it is known.
         lent, borrowed: the tables.
+        next_sequence: gives the number of a new request.
         urgent, receipts: frames that are to be sent by themselves; see `take_urgent` and `take_frames`.
     """
 
@@ -97,7 +98,7 @@ class Session:
         self._boxer = Boxer(maker, self.lent)
         self._unboxer = Unboxer(maker, self.lent, self.borrowed)
         self._decoder = FrameDecoder(rules.max_frame)
-        self._sequences = itertools.count()
+        self.next_sequence: Callable[[], int] = itertools.count().__next__
         self._unconfirmed: list[tuple[int, list[bytes]]] | None = None if self.dialect else []
         self.urgent: deque[bytes] = deque()
         self.receipts: deque[bytes] = deque()
@@ -113,7 +114,7 @@ class Session:
         Raises:
             EncodingError: an argument cannot be sent; nothing has changed.
         """
-        sequence = next(self._sequences)
+        sequence = self.next_sequence()
         head = _VERBS.get(verb) or b"\x11" + dump(int(verb))
         return sequence, self._boxed(REQUEST, [self._heads[REQUEST], dump_int(sequence), head], arguments)
 
@@ -148,7 +149,7 @@ class Session:
                 break
         for identity, count in self.borrowed.take_released():
             body = _VERBS[DEL] + box_release(identity, count)
-            frames += self._sealed(REQUEST, next(self._sequences), body)
+            frames += self._sealed(REQUEST, self.next_sequence(), body)
         return frames
 
     def take_frames(self) -> list[bytes]:
@@ -206,6 +207,12 @@ class Session:
         return frames
 
     # Asked by the protocol: what came.
+
+    @property
+    def at_ease(self) -> bool:
+        """Whether the peer speaks the newer dialect, and all that it has sent has been taken in and handed out."""
+        held = self._held_requests or self._held_answers or self._inspections
+        return self.dialect is Dialect.V6 and self._unconfirmed is None and not (held or self._decoder.buffered)
 
     def receive_data(self, data: bytes) -> list[Event]:
         """Take bytes from the peer and give the events that they complete. See the module."""
@@ -301,7 +308,7 @@ class Session:
             needed.add(kind)
             if kind not in asked:
                 asked.add(kind)
-                sequence = next(self._sequences)
+                sequence = self.next_sequence()
                 self._inspections[sequence] = hole.identity
                 body = dump((INSPECT, (LABEL_VALUE, (hole.identity,))))
                 self.urgent += self._sealed(REQUEST, sequence, body)

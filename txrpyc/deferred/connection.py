@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from types import CoroutineType
 from typing import Any
 
@@ -14,7 +15,8 @@ from txrpyc.core.boxing import box_local
 from txrpyc.core.config import Rules, make_rules
 from txrpyc.core.consts import Verb
 from txrpyc.core.identity import Identity
-from txrpyc.deferred.remote import RemoteCall, RemoteObject, RemotePath
+from txrpyc.deferred.protocol import ReactorProtocol
+from txrpyc.deferred.remote import RemoteCall, RemoteObject, RemotePath, connection_of, identity_of
 from txrpyc.deferred.served import Serving
 from txrpyc.errors import ConnectionLost, EncodingError, PingError
 from txrpyc.protocol import RPyCProtocol
@@ -38,18 +40,14 @@ class Connection:
     """
 
     def __init__(self, service: Any, config: Mapping[str, Any] | None, reactor: Any) -> None:
-        soon = getattr(reactor, "callFromThread", None)
-        rules = make_rules(dict(config or {}))
         self.service = service
         self._serving = Serving(self)
-        self.protocol = RPyCProtocol(
-            rules,
-            self,
-            self._serving,
-            soon if soon is not None else lambda function: reactor.callLater(0, function),
-            threaded=False,
-            answer_class=RemoteCall,
-        )
+        protocol = ReactorProtocol(make_rules(dict(config or {})), self, self._serving, reactor)
+        self.protocol: RPyCProtocol = protocol
+        # For remote objects, and the serving half. Methods that pass it on would cost each call one call more.
+        self.request = protocol.request
+        self.call = protocol.call
+        self.reply = protocol.reply
         self._reactor = reactor
         self._root: RemoteObject | None = None
         self._ready: list[Deferred[Connection]] = []
@@ -57,7 +55,7 @@ class Connection:
 
     # For programs.
 
-    @property
+    @cached_property
     def root(self) -> RemoteObject:
         """The peer's service. Raises `ConnectionLost` before `when_ready` has fired."""
         if self._root is None:
@@ -107,10 +105,9 @@ class Connection:
             A Deferred that fires with None when the connection is gone; it does not fail.
         """
         gone = self.when_lost().addCallback(lambda _reason: None)
-        transport = self.protocol.transport
-        if self.protocol.lost is None and transport is not None:
+        if self.protocol.lost is None and self.protocol.transport is not None:
             told = self.request(Verb.CLOSE)
-            told.addBoth(lambda _answer: transport.loseConnection())
+            told.addBoth(lambda _answer: self.leave())
             cut = self._reactor.callLater(_CLOSE_GRACE, self.protocol.abort)
             gone.addCallback(lambda _reason: cut.cancel() if cut.active() else None)
         return gone
@@ -119,6 +116,7 @@ class Connection:
         """Close the transport without a word: what was sent still goes out, and the peer sees the end of the stream."""
         transport = self.protocol.transport
         if transport is not None:
+            self.protocol.outflow.flush()
             transport.loseConnection()
 
     def when_parted(self) -> Deferred[None]:
@@ -127,24 +125,16 @@ class Connection:
 
     # For remote objects.
 
-    def request(self, verb: int, *arguments: Any) -> RemoteCall:
-        """Ask the peer. See `txrpyc.protocol.RPyCProtocol.request`."""
-        call = self.protocol.request(verb, *arguments)
-        assert isinstance(call, RemoteCall)
-        return call
-
     def new_call(self) -> RemoteCall:
         """Make a RemoteCall that is fired by hand."""
-        call = self.protocol.new_answer()
-        assert isinstance(call, RemoteCall)
-        return call
+        return RemoteCall(self.protocol.give_up)
 
     # Proxies: remote objects need to know nothing of their class.
 
     def reference_of(self, value: object) -> bytes | None:
         """Give the boxed reference to a remote object of this connection; None for anything else."""
-        if type(value) is RemoteObject and value._connection is self:
-            return box_local(value._identity)
+        if type(value) is RemoteObject and connection_of(value) is self:
+            return box_local(identity_of(value))
         return None
 
     def identity_of(self, value: object) -> Identity | None:

@@ -8,15 +8,16 @@ like) are not part of paths, so that nothing is asked by accident; what they wou
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.python.failure import Failure
 
 from txrpyc.answer import Answer
-from txrpyc.core.consts import Verb
+from txrpyc.core.brine import BRINABLE
+from txrpyc.core.consts import GETATTR, Verb
 from txrpyc.core.identity import Identity, describe
 
 __all__ = ["Asked", "Remote", "RemoteCall", "RemoteObject", "RemotePath", "ask", "resolve"]
@@ -31,12 +32,23 @@ class Asked(Protocol):
     def request(self, verb: int, *arguments: Any) -> RemoteCall:
         """Ask the peer."""
 
+    def call(self, owner: RemoteObject, name: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RemoteCall:
+        """Ask the peer to call a method of an object, or the object, if the name is None."""
+
     def new_call(self) -> RemoteCall:
         """Make a RemoteCall that is fired by hand."""
 
 
-_Step = tuple[bool, Any]
-"""Whether it is an item rather than an attribute; and its key or name."""
+class _Item:
+    """A step to an item; its key. A step to an attribute is a str, its name."""
+
+    __slots__ = ("key",)
+
+    def __init__(self, key: Any) -> None:
+        self.key = key
+
+
+_Step = str | _Item
 
 
 class _Usable:
@@ -62,21 +74,29 @@ class _Usable:
 
 
 class Remote(_Usable):
-    """What `RemoteObject` and `RemotePath` share."""
+    """What `RemoteObject` and `RemotePath` share.
 
-    __slots__ = ("_base", "_connection", "_entered", "_steps")
+    Names that begin with an underscore may be their own; all others are paths. Python would ask `__getattr__` only when
+    it has not found the name, and that costs more than all the rest of making a path.
+    """
 
-    _connection: Asked
+    __slots__ = ("_entered",)
+
     _base: RemoteObject
     _steps: tuple[_Step, ...]
 
-    def __getattr__(self, name: str) -> RemotePath:
-        if name.startswith("__") and name.endswith("__"):
-            raise AttributeError(f"{name} of a remote object is reached by txrpyc.deferred.remotely")
-        return RemotePath(self._base, (*self._steps, (False, name)))
+    def __getattribute__(self, name: str) -> Any:
+        if name[:1] != "_":
+            return _path(self, name)
+        try:
+            return object.__getattribute__(self, name)
+        except AttributeError:
+            if name.startswith("__") and name.endswith("__"):
+                raise AttributeError(f"{name} of a remote object is reached by txrpyc.deferred.remotely") from None
+            return _path(self, name)
 
     def __getitem__(self, key: Any) -> RemotePath:
-        return RemotePath(self._base, (*self._steps, (True, key)))
+        return _path(self, _Item(key))
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"to set an attribute of a remote object: await remotely.setattr(remote, {name!r}, value)")
@@ -106,24 +126,19 @@ class RemoteObject(Remote):
         _identity: its identity.
     """
 
-    __slots__ = ("__weakref__", "_identity")
+    __slots__ = ("__weakref__", "_connection", "_identity")
 
+    _connection: Asked
     _identity: Identity
 
     def __init__(self, connection: Asked, identity: Identity) -> None:
         put = object.__setattr__
         put(self, "_connection", connection)
         put(self, "_identity", identity)
-        put(self, "_steps", ())
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "_base":
-            return self  # not kept: a circle would delay its release until a garbage collection
-        return Remote.__getattr__(self, name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> RemoteCall:
         """Call the object. Fires with the result; see `txrpyc.protocol.RPyCProtocol.request` for the failures."""
-        return self._connection.request(Verb.CALL, self, args, tuple(kwargs.items()))
+        return connection_of(self).call(self, None, args, kwargs)
 
     def __repr__(self) -> str:
         return f"<RemoteObject {describe(self._identity)}>"
@@ -132,33 +147,53 @@ class RemoteObject(Remote):
 class RemotePath(Remote):
     """The way to something from a remote object. Awaiting it reads what is there."""
 
-    __slots__ = ()
-
-    def __init__(self, base: RemoteObject, steps: tuple[_Step, ...]) -> None:
-        put = object.__setattr__
-        put(self, "_connection", base._connection)
-        put(self, "_base", base)
-        put(self, "_steps", steps)
+    __slots__ = ("_base", "_steps")
 
     def __call__(self, *args: Any, **kwargs: Any) -> RemoteCall:
         """Call what is there. One request, if the way is one attribute long; otherwise what is on the way is asked
         for first.
         """
-        *way, (is_item, name) = self._steps
-        if not way and not is_item:
-            return self._connection.request(Verb.CALLATTR, self._base, name, args, tuple(kwargs.items()))
-        return _start(self._connection, self._call_after(tuple(way), is_item, name, args, kwargs))
+        base, steps = _base_of(self), _steps_of(self)
+        step = steps[-1]
+        if len(steps) == 1 and type(step) is str:
+            return connection_of(base).call(base, step, args, kwargs)
+        return _start(base._connection, self._call_after(args, kwargs))
 
-    async def _call_after(self, way: tuple[_Step, ...], is_item: bool, name: Any, args: Any, kwargs: Any) -> Any:
+    async def _call_after(self, args: Any, kwargs: Any) -> Any:
+        *way, step = self._steps
         owner = await _follow(self._base, way)
-        if is_item:
-            function = await _follow(owner, ((is_item, name),))
+        if type(step) is _Item:
+            function = await _follow(owner, (step,))
             return await ask(function, Verb.CALL, args, tuple(kwargs.items()))
-        return await ask(owner, Verb.CALLATTR, name, args, tuple(kwargs.items()))
+        return await ask(owner, Verb.CALLATTR, step, args, tuple(kwargs.items()))
 
     def __repr__(self) -> str:
-        way = "".join(f"[{name!r}]" if is_item else f".{name}" for is_item, name in self._steps)
+        way = "".join(f"[{step.key!r}]" if isinstance(step, _Item) else f".{step}" for step in self._steps)
         return f"<RemotePath {describe(self._base._identity)} {way}>"
+
+
+# What each call needs, past `Remote.__getattribute__` and `Remote.__setattr__`.
+connection_of: Callable[[RemoteObject], Asked] = RemoteObject.__dict__["_connection"].__get__
+identity_of: Callable[[RemoteObject], Identity] = RemoteObject.__dict__["_identity"].__get__
+_base_of: Callable[[RemotePath], RemoteObject] = RemotePath.__dict__["_base"].__get__
+_set_base: Callable[[RemotePath, RemoteObject], None] = RemotePath.__dict__["_base"].__set__
+_steps_of: Callable[[RemotePath], tuple[_Step, ...]] = RemotePath.__dict__["_steps"].__get__
+_set_steps: Callable[[RemotePath, tuple[_Step, ...]], None] = RemotePath.__dict__["_steps"].__set__
+
+
+def _path(remote: Any, step: _Step) -> RemotePath:
+    path = object.__new__(RemotePath)
+    if type(remote) is RemoteObject:
+        _set_base(path, remote)
+        _set_steps(path, (step,))
+    else:
+        _set_base(path, _base_of(remote))
+        _set_steps(path, (*_steps_of(remote), step))
+    return path
+
+
+_HARMLESS: Final = BRINABLE | {RemoteObject}
+"""Types whose instances can be asked for their class."""
 
 
 class RemoteCall(Answer, _Usable):
@@ -171,12 +206,13 @@ class RemoteCall(Answer, _Usable):
 
     def deliver(self, value: Any) -> None:
         """Fire; fail if the value, an object of our own that came back, raises when a Deferred asks for its class."""
-        try:
-            isinstance(value, Deferred)
-        except Exception as error:
-            self.errback(Failure(error))
-        else:
-            self.callback(value)
+        if type(value) not in _HARMLESS:
+            try:
+                isinstance(value, Deferred)
+            except Exception as error:
+                self.errback(Failure(error))
+                return
+        self.callback(value)
 
     def deliver_error(self, error: BaseException) -> None:
         """Fail; with StopAsyncIteration for StopIteration, which cannot be raised into a coroutine."""
@@ -227,22 +263,23 @@ _LOCALLY: dict[int, Callable[..., Any]] = {
 }
 
 
-async def _follow(target: Any, way: tuple[_Step, ...]) -> Any:
-    for is_item, name in way:
-        if is_item:
-            target = await ask(target, Verb.CALLATTR, "__getitem__", (name,), ())
+async def _follow(target: Any, way: Iterable[_Step]) -> Any:
+    for step in way:
+        if type(step) is _Item:
+            target = await ask(target, Verb.CALLATTR, "__getitem__", (step.key,), ())
         else:
-            target = await ask(target, Verb.GETATTR, name)
+            target = await ask(target, Verb.GETATTR, step)
     return target
 
 
 def resolve(remote: Remote) -> Deferred[Any]:
     """Give a Deferred of what is at the end of a path: a value, or a `RemoteObject`."""
-    if not remote._steps:
+    if isinstance(remote, RemoteObject):
         return succeed(remote)
-    if len(remote._steps) == 1 and not remote._steps[0][0]:
-        return remote._connection.request(Verb.GETATTR, remote._base, remote._steps[0][1])
-    return _start(remote._connection, _follow(remote._base, remote._steps))
+    base, steps = remote._base, remote._steps
+    if len(steps) == 1 and type(steps[0]) is str:
+        return base._connection.request(GETATTR, base, steps[0])
+    return _start(base._connection, _follow(base, steps))
 
 
 async def _iterate(source: Any) -> AsyncIterator[Any]:

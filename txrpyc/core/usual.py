@@ -1,0 +1,189 @@
+"""The usual messages, written and read in one go: calls with plain arguments, and plain answers.
+
+A session puts a message together piece by piece, and takes it apart so, ready for whatever a program or a peer may
+send. Nearly all messages are of these two kinds, in the newer dialect; for them a third of the work is enough. The
+bytes are the same. Where there is anything unusual about a message nothing has happened, and the session takes it.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, Final
+
+from txrpyc.core.boxing import box_local
+from txrpyc.core.brine import MAX_DEPTH, READ_DEPTH, WRITERS, NotBrinable, dump, dump_int
+from txrpyc.core.brine_reader import BROKEN, READERS, read
+from txrpyc.core.brine_tags import EMPTY_TUPLE, INT_L1, TEXT, TUPLE_2, TUPLE_3, TUPLE_4, ZERO
+from txrpyc.core.consts import CALL, CALLATTR, LABEL_LOCAL_REF, LABEL_TUPLE, LABEL_VALUE, REPLY, REQUEST
+from txrpyc.core.frame import COMPRESS_FROM
+from txrpyc.core.identity import Identity, read_identity
+from txrpyc.core.objects import LentTable
+from txrpyc.errors import EncodingError, UnknownReference
+
+__all__ = ["UsualReader", "opening_of_call", "write_call", "write_reply"]
+
+_pack_head = struct.Struct("!LB").pack
+
+# What stands before the sequence number; and the same with the flag of a payload that is not compressed.
+_REPLY: Final = bytes((REPLY, TUPLE_2))
+_REQUEST: Final = bytes((REQUEST, TUPLE_2))
+_PLAIN_REPLY: Final = b"\0" + _REPLY
+_PLAIN_REQUEST: Final = b"\0" + _REQUEST
+
+# What stands before a plain value; before the identity of an object of the receiver's; and before the object that is
+# called, or whose method is.
+_VALUE: Final = bytes((TUPLE_2, LABEL_VALUE + ZERO))
+_LOCAL: Final = bytes((TUPLE_2, LABEL_LOCAL_REF + ZERO))
+_CALL: Final = bytes((TUPLE_2, CALL + ZERO, TUPLE_2, LABEL_TUPLE + ZERO, TUPLE_3))
+_CALLATTR: Final = bytes((TUPLE_2, CALLATTR + ZERO, TUPLE_2, LABEL_TUPLE + ZERO, TUPLE_4))
+
+_TRAILER: Final = b"\n"
+_END_OF_CALL: Final = _VALUE + bytes((EMPTY_TUPLE,)) + _TRAILER
+"""What follows the arguments, if there are no keywords."""
+
+_write_tuple = WRITERS[tuple]
+_SCALAR_WRITERS: Final = {kind: writer for kind, writer in WRITERS.items() if kind not in (tuple, frozenset, slice)}
+
+_NO_OPENING: Final = b"\xff"
+"""What no body begins with."""
+
+_SHORT: Final = 4096
+"""Bytes. The rest of a message that is longer is not worth waiting for."""
+
+
+def opening_of_call(identity: Identity, name: str | None) -> bytes:
+    """Give what all calls of the same object or method have in common: everything between the sequence number and the
+    arguments.
+
+    Args:
+        identity: the object's, which is the peer's.
+        name: the method's; None if the object itself is called.
+    """
+    reference = box_local(identity)
+    return _CALL + reference if name is None else _CALLATTR + reference + _VALUE + dump(name)
+
+
+def write_call(sequence: int, opening: bytes, args: tuple[Any, ...], limit: int) -> bytes | None:
+    """Give the frame of a call without keywords; None if it is not a usual one.
+
+    Args:
+        sequence: the number of the request.
+        opening: what `opening_of_call` gave.
+        args: the arguments.
+        limit: the longest payload, in bytes.
+    """
+    parts: list[bytes] = []
+    try:
+        _write_tuple(args, parts, MAX_DEPTH - 2)
+    except (NotBrinable, EncodingError):
+        return None
+    number = dump_int(sequence)
+    size = len(_REQUEST) + len(number) + len(opening) + len(_VALUE) + sum(map(len, parts)) + len(_END_OF_CALL) - 1
+    if size > limit or size >= COMPRESS_FROM:
+        return None
+    return b"".join((_pack_head(size, 0), _REQUEST, number, opening, _VALUE, *parts, _END_OF_CALL))
+
+
+def write_reply(sequence: int, value: Any, limit: int) -> bytes | None:
+    """Give the frame that answers a request with a value; None if it is not a usual one. See `write_call`."""
+    writer = _SCALAR_WRITERS.get(type(value))
+    if writer is None:
+        return None
+    parts: list[bytes] = []
+    try:
+        writer(value, parts, MAX_DEPTH)
+    except EncodingError:
+        return None
+    number = dump_int(sequence)
+    size = len(_REPLY) + len(number) + len(_VALUE) + sum(map(len, parts))
+    if size > limit or size >= COMPRESS_FROM:
+        return None
+    return b"".join((_pack_head(size, 0), _REPLY, number, _VALUE, *parts, _TRAILER))
+
+
+class UsualReader:
+    """Reads for one connection.
+
+    Args:
+        lent: the connection's table.
+        limit: the longest payload to accept, in bytes.
+    """
+
+    def __init__(self, lent: LentTable, limit: int) -> None:
+        self._lent = lent
+        self._limit = limit
+        # The opening of the last call, and what it says. The next call often has the same.
+        self._opening = _NO_OPENING
+        self._verb = 0
+        self._called: Identity = ("", 0, 0)
+        self._name: tuple[str, ...] = ()
+
+    def read(self, data: bytes, start: int) -> tuple[int, int, int, Any] | None:
+        """Read the message whose frame begins at `start`.
+
+        Returns:
+            Where it ends; its sequence number; the verb and the arguments of a request, or 0 and the value of a
+            reply. None if it is not a usual one, or not all there.
+        """
+        try:
+            size = data[start + 2] << 8 | data[start + 3]
+            end = start + size + 6
+            if data[start] or data[start + 1] or size > self._limit or data[end - 1] != 0x0A:
+                return None
+            tag = data[start + 7]
+            if tag == INT_L1:
+                at = start + data[start + 8] + 9
+                digits = data[start + 9 : at]
+                if not digits.isdigit():
+                    return None
+                sequence = int(digits)
+            elif tag >= 0x20:
+                at = start + 8
+                sequence = tag - ZERO
+            else:
+                return None
+            kind = data[start + 4 : start + 7]
+            if kind == _PLAIN_REPLY:
+                if data[at : at + 2] == _VALUE:
+                    value, at = READERS[data[at + 2]](data, at + 3, READ_DEPTH)
+                    if at == end - 1:
+                        return end, sequence, 0, value
+            elif kind == _PLAIN_REQUEST:
+                if not data.startswith(self._opening, at):
+                    self._learn(data, at)
+                at += len(self._opening)
+                if data[at : at + 2] == _VALUE:
+                    args, at = READERS[data[at + 2]](data, at + 3, READ_DEPTH)
+                    if at == end - 4 and data.startswith(_END_OF_CALL, at):
+                        called = self._lent.get(self._called)
+                        return end, sequence, self._verb, (called, *self._name, args, ())
+        except (*BROKEN, UnknownReference):
+            pass
+        return None
+
+    def _learn(self, data: bytes, start: int) -> None:
+        """Take note of the opening that is at `start`. Raises one of `BROKEN` if there is none."""
+        self._opening = _NO_OPENING
+        if data.startswith(_CALLATTR + _LOCAL, start):
+            identity, end = read(data, start + len(_CALLATTR + _LOCAL), READ_DEPTH)
+            if data[end : end + 2] != _VALUE or data[end + 2] != TEXT:
+                raise ValueError("a name that is no text")
+            name, end = read(data, end + 2, READ_DEPTH)
+            self._verb = CALLATTR
+            self._name = (name,)
+        elif data.startswith(_CALL + _LOCAL, start):
+            identity, end = read(data, start + len(_CALL + _LOCAL), READ_DEPTH)
+            self._verb = CALL
+            self._name = ()
+        else:
+            raise ValueError("no call")
+        self._called = read_identity(identity)
+        self._opening = data[start:end]
+
+    def is_begun(self, data: bytes, start: int) -> bool:
+        """Tell whether what is there from `start` on is a part of a short message, whose rest is to be waited for."""
+        left = len(data) - start
+        if left < 4:
+            return True
+        size = int.from_bytes(data[start : start + 4], "big")
+        return left < size + 6 <= _SHORT and size <= self._limit
