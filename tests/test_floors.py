@@ -33,6 +33,7 @@ FLOORS = {
     "txrpyc.core.consts": 1,
     "txrpyc.core.envelope": 1,
     "txrpyc.core.frame": 1,
+    "txrpyc.core.rows": 1,
     "txrpyc.core.vinegar": 1,
     # 2, session: records and rules; bytes in, events out
     "txrpyc.core.access": 2,

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, Final
 
 from txrpyc.core.brine_tags import (
@@ -35,6 +36,7 @@ from txrpyc.core.brine_tags import (
     TUPLE_L4,
     ZERO,
 )
+from txrpyc.core.rows import MANY, RowReader
 from txrpyc.errors import LimitExceeded, ProtocolError
 
 __all__ = ["BROKEN", "READERS", "READ_DEPTH", "as_protocol_error", "load", "load_from", "read", "read_tuple_head"]
@@ -142,6 +144,9 @@ def _read_items(data: bytes, start: int, count: int, depth: int) -> tuple[tuple[
     if count > len(data) - start:
         raise ProtocolError(f"brine ends early: a tuple of {count} items announced at {start}")
     items: list[Any] = []
+    if count >= MANY and depth > 1 and not _COMPILED:
+        start = _rows.read(data, start, count, depth - 2, items.append)
+        count -= len(items)
     for _ in range(count):
         tag = data[start]
         start += 1
@@ -242,6 +247,9 @@ _BY_TAG: Final[dict[int, _Reader]] = {
     FROZENSET: _read_frozenset,
 }
 READERS: Final[list[_Reader]] = [_BY_TAG.get(tag, _unknown) for tag in range(256)]
+
+_COMPILED: Final = type(_read_items) is not FunctionType
+_rows: Final = RowReader(READERS, _unpack_float)
 
 
 def read(data: bytes, start: int, depth: int) -> tuple[Any, int]:

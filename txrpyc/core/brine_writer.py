@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, Final
 
 from txrpyc.core.brine_tags import (
@@ -14,6 +15,7 @@ from txrpyc.core.brine_tags import (
     EMPTY_BYTES,
     EMPTY_TUPLE,
     FALSE,
+    FLOAT_TAG,
     INT_L1,
     INT_L4,
     LARGEST,
@@ -27,6 +29,7 @@ from txrpyc.core.brine_tags import (
     TUPLE_L4,
     ZERO,
 )
+from txrpyc.core.rows import MANY, RowWriter
 from txrpyc.errors import EncodingError, NotBrinable
 
 __all__ = [
@@ -46,8 +49,7 @@ MAX_DEPTH: Final = 100
 to 300.
 """
 
-_FLOAT = struct.Struct("!d")
-_pack_float = _FLOAT.pack
+_pack_float = struct.Struct("!Bd").pack
 _COMPLEX = struct.Struct("!dd")
 _LENGTH = struct.Struct("!L")
 
@@ -124,6 +126,8 @@ def _write_tuple(items: tuple[Any, ...], out: list[bytes], depth: int) -> None:
         raise EncodingError(f"tuples nested more than {MAX_DEPTH} deep cannot be sent")
     size = len(items)
     out.append(_TUPLE_HEADS[size] if size < 256 else tuple_head(size))
+    if size >= MANY and depth > 1 and not _COMPILED:
+        items = items[_rows.write(items, out, depth - 2) :]
     for item in items:
         kind = type(item)
         # The commonest are written here, as a call for each would cost more than writing it.
@@ -133,7 +137,7 @@ def _write_tuple(items: tuple[Any, ...], out: list[bytes], depth: int) -> None:
             out.append(_TEXT_HEADS[len(item)])
             out.append(item.encode())
         elif kind is float:
-            out.append(b"\x18" + _pack_float(item))
+            out.append(_pack_float(FLOAT_TAG, item))
         else:
             writer = WRITERS.get(kind)
             if writer is None:
@@ -156,7 +160,7 @@ def _write_constant(value: Any, out: list[bytes], depth: int) -> None:
 
 
 def _write_float(value: float, out: list[bytes], depth: int) -> None:
-    out.append(b"\x18" + _FLOAT.pack(value))
+    out.append(_pack_float(FLOAT_TAG, value))
 
 
 def _write_complex(value: complex, out: list[bytes], depth: int) -> None:
@@ -206,6 +210,12 @@ def dump_into(value: Any, out: list[bytes], depth: int = MAX_DEPTH) -> None:
     if writer is None:
         raise NotBrinable(type(value))
     writer(value, out, depth)
+
+
+_COMPILED: Final = type(dump_into) is not FunctionType
+_rows: Final = RowWriter(
+    dump_into=dump_into, small_ints=_SMALL_INTS, int_heads=_INT_HEADS, text_heads=_TEXT_HEADS, pack=_pack_float
+)
 
 
 def dump(value: Any) -> bytes:
