@@ -119,10 +119,10 @@ class OutflowTests(SynchronousTestCase):
     def test_corked(self) -> None:
         """What is written while it is corked is one write at the end, of the outermost."""
         self.attach()
-        corked = self.outflow.cork()
+        corked = self.outflow.cork(True)
         for _ in range(3):
             self.outflow.write([b"x"])
-        again = self.outflow.cork()
+        again = self.outflow.cork(True)
         self.outflow.uncork(again)
         self.assertEqual(self.socket.taken, [])
         self.outflow.uncork(corked)
@@ -215,7 +215,7 @@ class OutflowTests(SynchronousTestCase):
     def test_another_thread(self) -> None:
         """Who finds another thread writing leaves its frames to that one, and goes on."""
         self.attach(threaded=True)
-        corked = self.outflow.cork()
+        corked = self.outflow.cork(True)
         other = threading.Thread(target=self.outflow.write, args=([b"theirs"],))
         other.start()
         other.join(30)

@@ -14,6 +14,7 @@ from txrpyc.core.consts import CLOSE, INSPECT, PING
 from txrpyc.core.identity import read_identity
 from txrpyc.core.inspection import offered_methods
 from txrpyc.core.session import BadRequest, Event, Failure, OtherDialect, Proxies, Reply, Request, Session
+from txrpyc.core.usual import UsualMessage, UsualReader
 from txrpyc.errors import ConnectionLost, EncodingError, ProtocolError, UnknownReference
 from txrpyc.interfaces import IDispatcher
 from txrpyc.outflow import Outflow
@@ -43,6 +44,8 @@ class Exchange:
         lost: why the connection is gone; None while it is not.
         received: how many requests and answers have come in.
         closing: whether the peer has asked to close.
+        at_ease: whether the next message, on either way, may be a usual one, which is written and read in one go
+            (see `txrpyc.core.usual`).
     """
 
     def __init__(
@@ -61,6 +64,9 @@ class Exchange:
         self.lost: ConnectionLost | None = None
         self.received = 0
         self.closing = False
+        self.at_ease = False
+        self._reader = UsualReader(session.lent, session.rules.max_frame)
+        self._begun = b""  # a usual message that is not all there
         self._session = session
         self._outflow = outflow
         self._proxies = proxies
@@ -162,20 +168,73 @@ class Exchange:
 
     def receive(self, data: bytes) -> None:
         """Take bytes, and send at once all that they lead to here and now. Raises as `Session.receive_data`."""
+        if not self.at_ease:
+            self._receive_any(data)
+            return
+        if self._begun:
+            data, self._begun = self._begun + data, b""
+        usual = self._reader.read(data, 0)
+        if usual is None:
+            self._receive_rest(data)
+        elif not self._threaded or usual[0] < len(data):
+            self._receive_several(data, usual)
+        else:
+            self._take(usual)
+            session = self._session
+            if session.urgent or session.borrowed.released or session.receipts:
+                # Answers to releases travel with the answer to a request that came behind them.
+                self._outflow.write(session.take_urgent() if usual[2] else session.take_frames())
+
+    def _receive_several(self, data: bytes, usual: UsualMessage | None) -> None:
+        """Take bytes that begin with a usual message; everything that one read leads to is one write."""
+        corked = self._outflow.cork(usual is not None and usual[0] < len(data))
+        start = 0
+        try:
+            while usual is not None:
+                self._take(usual)
+                start = usual[0]
+                usual = self._reader.read(data, start) if start < len(data) else None
+            session = self._session
+            if session.urgent or session.borrowed.released or session.receipts:
+                self._outflow.write(session.take_frames())
+        finally:
+            self._outflow.uncork(corked)
+        if start < len(data):
+            self._receive_rest(data[start:])
+
+    def _take(self, usual: UsualMessage) -> None:
+        _end, sequence, verb, content = usual
+        self.received += 1
+        if verb:
+            self._dispatcher.request_received(sequence, verb, content)
+        else:
+            receiver = self.waiting.pop(sequence, None)
+            if receiver is not None:
+                receiver.deliver(content)
+
+    def _receive_rest(self, data: bytes) -> None:
+        """Take bytes that do not begin with a usual message, but perhaps with a part of one."""
+        if self._reader.is_begun(data, 0):
+            self._begun = data
+        else:
+            self._receive_any(data)
+
+    def _receive_any(self, data: bytes) -> None:
         session = self._session
+        self.at_ease = False
         events = session.receive_data(data)
         if not self._threaded or len(events) != 1:
             self._handle_all(events)
-            return
-        self._handle(events[0])
-        # Answers to releases travel with the answer to a request that came behind them.
-        answered = type(events[0]) is not Request
-        if session.urgent or session.borrowed.released or (answered and session.receipts):
-            self._outflow.write(session.take_frames() if answered else session.take_urgent())
+        else:
+            self._handle(events[0])
+            answered = type(events[0]) is not Request
+            if session.urgent or session.borrowed.released or (answered and session.receipts):
+                self._outflow.write(session.take_frames() if answered else session.take_urgent())
+        self.at_ease = session.at_ease and self.lost is None
 
     def _handle_all(self, events: list[Event]) -> None:
         """Handle what one read brought; everything that it leads to is one write."""
-        corked = self._outflow.cork()
+        corked = self._outflow.cork(True)
         try:
             for event in events:
                 self._handle(event)

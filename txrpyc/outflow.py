@@ -91,8 +91,12 @@ class Outflow:
         self._lost = True
         self._frames.clear()
 
-    def cork(self) -> bool:
-        """Collect what is written, by any thread, until `uncork` is called with what this gives."""
+    def cork(self, several: bool) -> bool:
+        """Collect what is written, by any thread, until `uncork` is called with what this gives.
+
+        Args:
+            several: whether more than one message is about to be handled.
+        """
         return self._lock.acquire(blocking=False)
 
     def uncork(self, corked: bool) -> None:

@@ -200,6 +200,7 @@ class RPyCProtocol(Protocol):
         if self.lost is not None:
             return
         self.exchange.lost = ConnectionLost(why)
+        self.exchange.at_ease = False
         self.outflow.lose()
         self.session.close()
         self.exchange.fail_all()

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.core.cores import Proxy, Side, frame, request
 from tests.core.values import brinable, changes, exactly, modest, prefixes
+from txrpyc.core.boxing import box_local
 from txrpyc.core.consts import CALL, CALLATTR, EXCEPTION, REPLY
 from txrpyc.core.envelope import Dialect
 from txrpyc.core.frame import encode_frame
@@ -42,7 +43,7 @@ class Case(SynchronousTestCase):
         return sequence, b"".join(frames)
 
     def call(self, *args: Any, sequence: int = 12345, name: str | None = "method", limit: int = LIMIT) -> bytes | None:
-        return write_call(sequence, opening_of_call(self.identity, name), args, limit)
+        return write_call(sequence, opening_of_call(box_local(self.identity), name), args, limit)
 
 
 class WriteTests(Case):

@@ -28,7 +28,7 @@ class TurnTests(SynchronousTestCase):
         for number in b"123":
             self.outflow.send(bytes([number]))
             self.outflow.reading = True
-            self.outflow.end()
+            self.outflow.uncork(True)
         self.assertEqual(self.socket.taken, [b"1", b"2", b"3"])
 
     def test_collected(self) -> None:
@@ -50,8 +50,8 @@ class TurnTests(SynchronousTestCase):
         for number in b"123":
             self.outflow.send(bytes([number]))
         self.assertEqual(self.socket.taken, [b"1"])
-        self.outflow.end()
-        corked = self.outflow.cork()
+        self.outflow.uncork(True)
+        corked = self.outflow.cork(True)
         for number in b"456":
             self.outflow.send(bytes([number]))
         self.outflow.uncork(corked)
@@ -87,7 +87,7 @@ class TurnTests(SynchronousTestCase):
             self.socket.drain()
             self.assertEqual(self.socket.data, b"onetwothree")
             self.assertFalse(self.outflow.handed_over)
-            self.outflow.end()
+            self.outflow.uncork(True)
             self.outflow.send(b"four")
             self.assertEqual(self.socket.taken[-1], b"four")
 
@@ -100,7 +100,7 @@ class TurnTests(SynchronousTestCase):
         self.outflow.send(b"1")
         self.outflow.send(b"2")
         self.outflow.lose()
-        self.outflow.end()
+        self.outflow.uncork(True)
         self.outflow.send(b"3")
         self.clock.advance(0)
         self.assertEqual(self.socket.taken, [b"1"])
@@ -108,7 +108,7 @@ class TurnTests(SynchronousTestCase):
         self.socket.meanwhile = breaks
         self.outflow.send(b"1")
         self.socket.meanwhile = lambda: None
-        self.outflow.end()
+        self.outflow.uncork(True)
         self.outflow.send(b"2")
         self.assertEqual(self.socket.taken, [])
 

@@ -27,7 +27,7 @@ from txrpyc.core import vinegar
 from txrpyc.core.boxing import Boxer, ProxyReader, box_release
 from txrpyc.core.brine import dump, dump_int, load_from
 from txrpyc.core.config import Rules
-from txrpyc.core.consts import DEL, EXCEPTION, INSPECT, LABEL_VALUE, REPLY, REQUEST, Verb
+from txrpyc.core.consts import CALL, CALLATTR, DEL, EXCEPTION, INSPECT, LABEL_VALUE, REPLY, REQUEST, Verb
 from txrpyc.core.envelope import Dialect, heads_of, read_head
 from txrpyc.core.events import BadRequest, Event, Failure, OtherDialect, Reply, Request
 from txrpyc.core.frame import Compression, FrameDecoder, frame_of
@@ -35,11 +35,14 @@ from txrpyc.core.identity import Identity, class_of
 from txrpyc.core.inspection import Methods, boxed_offer, known_offer, remember_offer
 from txrpyc.core.objects import BorrowedTable, LentTable
 from txrpyc.core.unboxing import ProxyMaker, Unboxer, Unmade, read_verb
+from txrpyc.core.usual import opening_of_call, write_call, write_reply
 from txrpyc.errors import EncodingError, ProtocolError, TxRPyCError, UnknownReference
 from txrpyc.version import RPYC_5_VERSION, RPYC_VERSION
 
 __all__ = ["BadRequest", "Event", "Failure", "OtherDialect", "Reply", "Request", "Session"]
 
+
+_NEWER: Final = Dialect.V6
 
 _VERBS: Final = {int(verb): b"\x11" + dump(int(verb)) for verb in Verb}
 """What stands before the arguments of a request."""
@@ -115,12 +118,38 @@ class Session:
             EncodingError: an argument cannot be sent; nothing has changed.
         """
         sequence = self.next_sequence()
+        if self._unconfirmed is None and self.dialect is _NEWER:
+            frame = self._usual_call(sequence, verb, arguments)
+            if frame is not None:
+                return sequence, [frame]
         head = _VERBS.get(verb) or b"\x11" + dump(int(verb))
         return sequence, self._boxed(REQUEST, [self._heads[REQUEST], dump_int(sequence), head], arguments)
 
     def encode_reply(self, sequence: int, value: Any) -> list[bytes]:
         """Give the frame that answers a request with a value. Any thread may call. Raises as `encode_request`."""
+        if self._unconfirmed is None and self.dialect is _NEWER:
+            frame = write_reply(sequence, value, self.rules.max_frame)
+            if frame is not None:
+                return [frame]
         return self._boxed(REPLY, [self._heads[REPLY], dump_int(sequence)], value)
+
+    def _usual_call(self, sequence: int, verb: int, arguments: tuple[Any, ...]) -> bytes | None:
+        """Give the frame of a request if it is a usual call of an object of the peer's; otherwise None."""
+        if verb == CALLATTR and len(arguments) == 4:
+            target, name, args, keywords = arguments
+            if type(name) is not str:
+                return None
+        elif verb == CALL and len(arguments) == 3:
+            target, args, keywords = arguments
+            name = None
+        else:
+            return None
+        if type(args) is not tuple or type(keywords) is not tuple or keywords:
+            return None
+        reference = self._maker.reference_of(target)
+        if reference is None:
+            return None
+        return write_call(sequence, opening_of_call(reference, name), args, self.rules.max_frame)
 
     def encode_offer(self, sequence: int, methods: Methods) -> list[bytes]:
         """Give the frame that answers an inspection. Any thread may call. Raises as `encode_request`."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import struct
 from typing import Any, Final
 
-from txrpyc.core.boxing import box_local
 from txrpyc.core.brine import MAX_DEPTH, READ_DEPTH, WRITERS, NotBrinable, dump, dump_int
 from txrpyc.core.brine_reader import BROKEN, READERS, read
 from txrpyc.core.brine_tags import EMPTY_TUPLE, INT_L1, TEXT, TUPLE_2, TUPLE_3, TUPLE_4, ZERO
@@ -20,7 +19,7 @@ from txrpyc.core.identity import Identity, read_identity
 from txrpyc.core.objects import LentTable
 from txrpyc.errors import EncodingError, UnknownReference
 
-__all__ = ["UsualReader", "opening_of_call", "write_call", "write_reply"]
+__all__ = ["UsualMessage", "UsualReader", "opening_of_call", "write_call", "write_reply"]
 
 _pack_head = struct.Struct("!LB").pack
 
@@ -47,20 +46,33 @@ _SCALAR_WRITERS: Final = {kind: writer for kind, writer in WRITERS.items() if ki
 _NO_OPENING: Final = b"\xff"
 """What no body begins with."""
 
+_MEMORY: Final = 1000
+"""Names that are remembered, at most."""
+
 _SHORT: Final = 4096
 """Bytes. The rest of a message that is longer is not worth waiting for."""
 
 
-def opening_of_call(identity: Identity, name: str | None) -> bytes:
+_names: Final[dict[str, bytes]] = {}
+"""Names of methods, boxed."""
+
+
+def opening_of_call(reference: bytes, name: str | None) -> bytes:
     """Give what all calls of the same object or method have in common: everything between the sequence number and the
-    arguments.
+    arguments. Raises EncodingError if the name cannot be sent.
 
     Args:
-        identity: the object's, which is the peer's.
+        reference: the boxed reference to the object, which is the peer's.
         name: the method's; None if the object itself is called.
     """
-    reference = box_local(identity)
-    return _CALL + reference if name is None else _CALLATTR + reference + _VALUE + dump(name)
+    if name is None:
+        return _CALL + reference
+    boxed = _names.get(name)
+    if boxed is None:
+        if len(_names) >= _MEMORY:
+            _names.clear()
+        boxed = _names[name] = _VALUE + dump(name)
+    return _CALLATTR + reference + boxed
 
 
 def write_call(sequence: int, opening: bytes, args: tuple[Any, ...], limit: int) -> bytes | None:
@@ -101,6 +113,10 @@ def write_reply(sequence: int, value: Any, limit: int) -> bytes | None:
     return b"".join((_pack_head(size, 0), _REPLY, number, _VALUE, *parts, _TRAILER))
 
 
+UsualMessage = tuple[int, int, int, Any]
+"""Where it ends; its sequence number; the verb and the arguments of a request, or 0 and the value of a reply."""
+
+
 class UsualReader:
     """Reads for one connection.
 
@@ -118,13 +134,8 @@ class UsualReader:
         self._called: Identity = ("", 0, 0)
         self._name: tuple[str, ...] = ()
 
-    def read(self, data: bytes, start: int) -> tuple[int, int, int, Any] | None:
-        """Read the message whose frame begins at `start`.
-
-        Returns:
-            Where it ends; its sequence number; the verb and the arguments of a request, or 0 and the value of a
-            reply. None if it is not a usual one, or not all there.
-        """
+    def read(self, data: bytes, start: int) -> UsualMessage | None:
+        """Read the message whose frame begins at `start`; None if it is not a usual one, or not all there."""
         try:
             size = data[start + 2] << 8 | data[start + 3]
             end = start + size + 6

@@ -29,7 +29,7 @@ class TurnOutflow(Outflow):
         later: runs a function in the reactor's next iteration.
 
     Attributes:
-        reading: whether a read is being handled; who sets it calls `end` then.
+        reading: whether a read is being handled.
         straight: whether the next frame may go straight to the socket.
     """
 
@@ -55,17 +55,16 @@ class TurnOutflow(Outflow):
         super().lose()
         self._socket = None
 
-    def cork(self) -> bool:
-        """Collect all that is written, until `uncork`: a read of several messages is being handled."""
+    def cork(self, several: bool) -> bool:
+        """Collect what is written, until `uncork`: a read is being handled. If that is a single message, what follows
+        from it is often a single frame.
+        """
         self.reading = True
-        self.straight = False
+        if several:
+            self.straight = False
         return True
 
     def uncork(self, corked: bool) -> None:
-        """Send what has collected."""
-        self.end()
-
-    def end(self) -> None:
         """Send what has collected; the next frame is a first one: a read has been handled, or an iteration begins."""
         self.reading = False
         if self._frames:
@@ -106,4 +105,4 @@ class TurnOutflow(Outflow):
 
     def _end_later(self) -> None:
         self._ending = False
-        self.end()
+        self.uncork(True)

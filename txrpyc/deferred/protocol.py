@@ -7,11 +7,12 @@ from typing import Any
 
 from twisted.python.failure import Failure
 
+from txrpyc.core.boxing import box_local
 from txrpyc.core.config import Rules
 from txrpyc.core.consts import CALL, CALLATTR
 from txrpyc.core.identity import Identity
 from txrpyc.core.session import Proxies
-from txrpyc.core.usual import UsualReader, opening_of_call, write_call, write_reply
+from txrpyc.core.usual import opening_of_call, write_call, write_reply
 from txrpyc.deferred.outflow import TurnOutflow
 from txrpyc.deferred.remote import RemoteCall, RemoteObject, identity_of
 from txrpyc.errors import EncodingError
@@ -25,8 +26,8 @@ _MEMORY = 1000
 
 
 class ReactorProtocol(RPyCProtocol):
-    """Writes and reads the usual messages (`txrpyc.core.usual`) itself, while nothing is in their way. The exchange
-    has all others.
+    """Writes the usual messages (`txrpyc.core.usual`) itself, while nothing is in their way. The exchange has all
+    others.
 
     Args:
         rules: the rules of this side.
@@ -42,11 +43,8 @@ class ReactorProtocol(RPyCProtocol):
         soon = getattr(reactor, "callFromThread", later)
         self._turns = TurnOutflow(soon, later)
         super().__init__(rules, maker, dispatcher, soon, threaded=False, answer_class=RemoteCall, outflow=self._turns)
-        self._reader = UsualReader(self.session.lent, rules.max_frame)
         self._borrowed = self.session.borrowed
         self._openings: dict[tuple[Identity, str | None], bytes] = {}
-        self._begun = b""  # a message that is not all there
-        self._at_ease = False  # whether the next message may be a usual one, on either way
 
     # For the face.
 
@@ -61,7 +59,7 @@ class ReactorProtocol(RPyCProtocol):
 
     def call(self, owner: RemoteObject, name: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RemoteCall:
         """Ask the peer to call a method of an object, or the object, if the name is None. Otherwise as `request`."""
-        if self._at_ease and not kwargs and not self._borrowed.released:
+        if self.exchange.at_ease and not kwargs and not self._borrowed.released:
             opening = self._openings.get((identity_of(owner), name)) or self._opening_of(owner, name)
             sequence = self.session.next_sequence()
             frame = write_call(sequence, opening, args, self.session.rules.max_frame)
@@ -78,7 +76,7 @@ class ReactorProtocol(RPyCProtocol):
 
     def reply(self, sequence: int, value: Any) -> None:
         """Answer a request with a value; with an exception if the value cannot be sent."""
-        if self._at_ease and not self._borrowed.released:
+        if self.exchange.at_ease and not self._borrowed.released:
             frame = write_reply(sequence, value, self.session.rules.max_frame)
             if frame is not None:
                 self._turns.send(frame)
@@ -89,50 +87,5 @@ class ReactorProtocol(RPyCProtocol):
         if len(self._openings) >= _MEMORY:
             self._openings.clear()
         identity = identity_of(owner)
-        opening = self._openings[identity, name] = opening_of_call(identity, name)
+        opening = self._openings[identity, name] = opening_of_call(box_local(identity), name)
         return opening
-
-    # For the transport.
-
-    def dataReceived(self, data: bytes) -> None:
-        """Take bytes, and send at once all that they lead to."""
-        if not self._at_ease:
-            self._receive(data)
-            return
-        if self._begun:
-            data, self._begun = self._begun + data, b""
-        exchange, turns, read = self.exchange, self._turns, self._reader.read
-        start = 0
-        usual = read(data, start)
-        turns.reading = True
-        if usual is None or usual[0] < len(data):
-            turns.straight = False  # there will be more to write than one frame
-        try:
-            while usual is not None:
-                start, sequence, verb, content = usual
-                exchange.received += 1
-                if verb:
-                    self._dispatcher.request_received(sequence, verb, content)
-                else:
-                    receiver = exchange.waiting.pop(sequence, None)
-                    if receiver is not None:
-                        receiver.deliver(content)
-                usual = read(data, start) if start < len(data) else None
-        finally:
-            turns.end()
-        if start < len(data):
-            if self._reader.is_begun(data, start):
-                self._begun = data[start:]
-            else:
-                self._receive(data[start:])
-
-    def _receive(self, data: bytes) -> None:
-        """Take bytes that begin with something else than a usual message."""
-        self._at_ease = False
-        super().dataReceived(data)
-        self._at_ease = self.session.at_ease and self._broken is None and self.lost is None
-
-    def end(self, why: str) -> None:
-        """Take the connection for gone, for the reason in words. Does nothing the second time."""
-        self._at_ease = False
-        super().end(why)
