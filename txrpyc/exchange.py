@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from txrpyc.answer import Receiver
-from txrpyc.core.consts import CLOSE, INSPECT, PING
+from txrpyc.core.consts import CLOSE, DEL, INSPECT, PING
 from txrpyc.core.identity import read_identity
 from txrpyc.core.inspection import offered_methods
 from txrpyc.core.session import BadRequest, Event, Failure, OtherDialect, Proxies, Reply, Request, Session
-from txrpyc.core.usual import UsualMessage, UsualReader
+from txrpyc.core.usual import UsualMessage
 from txrpyc.errors import ConnectionLost, EncodingError, ProtocolError, UnknownReference
 from txrpyc.interfaces import IDispatcher
 from txrpyc.outflow import Outflow
@@ -65,7 +65,7 @@ class Exchange:
         self.received = 0
         self.closing = False
         self.at_ease = False
-        self._reader = UsualReader(session.lent, session.rules.max_frame)
+        self._reader = session.usual_reader
         self._begun = b""  # a usual message that is not all there
         self._session = session
         self._outflow = outflow
@@ -180,23 +180,18 @@ class Exchange:
             self._receive_several(data, usual)
         else:
             self._take(usual)
-            session = self._session
-            if session.urgent or session.borrowed.released or session.receipts:
-                # Answers to releases travel with the answer to a request that came behind them.
-                self._outflow.write(session.take_urgent() if usual[2] else session.take_frames())
+            self._pay(usual[2])
 
     def _receive_several(self, data: bytes, usual: UsualMessage | None) -> None:
         """Take bytes that begin with a usual message; everything that one read leads to is one write."""
         corked = self._outflow.cork(usual is not None and usual[0] < len(data))
-        start = 0
+        start = verb = 0
         try:
             while usual is not None:
                 self._take(usual)
-                start = usual[0]
+                start, verb = usual[0], usual[2]
                 usual = self._reader.read(data, start) if start < len(data) else None
-            session = self._session
-            if session.urgent or session.borrowed.released or session.receipts:
-                self._outflow.write(session.take_frames())
+            self._pay(verb)
         finally:
             self._outflow.uncork(corked)
         if start < len(data):
@@ -205,12 +200,22 @@ class Exchange:
     def _take(self, usual: UsualMessage) -> None:
         _end, sequence, verb, content = usual
         self.received += 1
-        if verb:
+        if verb == DEL:
+            self._session.take_back(sequence, *content)
+        elif verb:
             self._dispatcher.request_received(sequence, verb, content)
         else:
             receiver = self.waiting.pop(sequence, None)
             if receiver is not None:
                 receiver.deliver(content)
+
+    def _pay(self, verb: int) -> None:
+        """Send what is owed to the peer after a message of this verb, 0 for an answer."""
+        session = self._session
+        if session.urgent or session.borrowed.released or session.receipts:
+            # Answers to releases travel with the answer to a request that came behind them.
+            answered = verb in (0, DEL) or not self._threaded
+            self._outflow.write(session.take_frames() if answered else session.take_urgent())
 
     def _receive_rest(self, data: bytes) -> None:
         """Take bytes that do not begin with a usual message, but perhaps with a part of one."""

@@ -34,7 +34,7 @@ class Case(SynchronousTestCase):
         self.thing = Thing()
         self.identity = self.peer.session.lent.lend(self.thing)
         self.proxy = Proxy(self.caller.maker, self.identity)
-        self.reader = UsualReader(self.peer.session.lent, LIMIT)
+        self.reader = UsualReader(self.peer.session._unboxer, self.peer.session.lent, LIMIT)
 
     def encoded(self, name: str | None, args: tuple[Any, ...]) -> tuple[int, bytes]:
         """Give the session's frame of a call, and its number."""
@@ -164,7 +164,7 @@ class ReadTests(Case):
         data = self.call(1)
         assert data is not None
         for limit, is_read in ((len(data) - 6, True), (len(data) - 7, False)):
-            reader = UsualReader(self.peer.session.lent, limit)
+            reader = UsualReader(self.peer.session._unboxer, self.peer.session.lent, limit)
             self.assertEqual(reader.read(data, 0) is not None, is_read)
             self.assertEqual(reader.is_begun(data[:-1], 0), is_read)
 

@@ -112,7 +112,7 @@ class Boxer:
         if type(value) is tuple:
             self._encode_items(value, out, lent, depth)
         else:
-            self._encode_reference(value, out, lent)
+            self.encode_reference(value, out, lent)
 
     def _encode_items(self, value: tuple[Any, ...], out: list[bytes], lent: list[Identity], depth: int) -> None:
         if depth <= 2:
@@ -125,9 +125,10 @@ class Boxer:
             elif type(item) in BRINABLE:
                 self._encode(item, out, lent, depth - 2)
             else:
-                self._encode_reference(item, out, lent)
+                self.encode_reference(item, out, lent)
 
-    def _encode_reference(self, value: Any, out: list[bytes], lent: list[Identity]) -> None:
+    def encode_reference(self, value: Any, out: list[bytes], lent: list[Identity]) -> None:
+        """Append a boxed reference to an object; note its identity if it was lent for that. Raises as `encode`."""
         known = self._reference_of(value)
         if known is not None:
             out.append(known)

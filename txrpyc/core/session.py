@@ -25,7 +25,7 @@ from typing import Any, Final, Protocol
 
 from txrpyc.core import vinegar
 from txrpyc.core.boxing import Boxer, ProxyReader, box_release
-from txrpyc.core.brine import dump, dump_int, load_from
+from txrpyc.core.brine import BRINABLE, dump, dump_int, load_from
 from txrpyc.core.config import Rules
 from txrpyc.core.consts import CALL, CALLATTR, DEL, EXCEPTION, INSPECT, LABEL_VALUE, REPLY, REQUEST, Verb
 from txrpyc.core.envelope import Dialect, heads_of, read_head
@@ -35,7 +35,7 @@ from txrpyc.core.identity import Identity, class_of
 from txrpyc.core.inspection import Methods, boxed_offer, known_offer, remember_offer
 from txrpyc.core.objects import BorrowedTable, LentTable
 from txrpyc.core.unboxing import ProxyMaker, Unboxer, Unmade, read_verb
-from txrpyc.core.usual import opening_of_call, write_call, write_reply
+from txrpyc.core.usual import UsualReader, opening_of_call, write_boxed_reply, write_call, write_release, write_reply
 from txrpyc.errors import EncodingError, ProtocolError, TxRPyCError, UnknownReference
 from txrpyc.version import RPYC_5_VERSION, RPYC_VERSION
 
@@ -80,6 +80,7 @@ class Session:
         rules, compression, dialect: as they are now; the dialect is None until it is known.
         lent, borrowed: the tables.
         next_sequence: gives the number of a new request.
+        usual_reader: reads usual messages, for who asks first whether the session is `at_ease`.
         urgent, receipts: frames that are to be sent by themselves; see `take_urgent` and `take_frames`.
     """
 
@@ -100,6 +101,7 @@ class Session:
         self._expects = expects
         self._boxer = Boxer(maker, self.lent)
         self._unboxer = Unboxer(maker, self.lent, self.borrowed)
+        self.usual_reader = UsualReader(self._unboxer, self.lent, rules.max_frame)
         self._decoder = FrameDecoder(rules.max_frame)
         self.next_sequence: Callable[[], int] = itertools.count().__next__
         self._unconfirmed: list[tuple[int, list[bytes]]] | None = None if self.dialect else []
@@ -128,7 +130,7 @@ class Session:
     def encode_reply(self, sequence: int, value: Any) -> list[bytes]:
         """Give the frame that answers a request with a value. Any thread may call. Raises as `encode_request`."""
         if self._unconfirmed is None and self.dialect is _NEWER:
-            frame = write_reply(sequence, value, self.rules.max_frame)
+            frame = self._usual_reply(sequence, value)
             if frame is not None:
                 return [frame]
         return self._boxed(REPLY, [self._heads[REPLY], dump_int(sequence)], value)
@@ -150,6 +152,18 @@ class Session:
         if reference is None:
             return None
         return write_call(sequence, opening_of_call(reference, name), args, self.rules.max_frame)
+
+    def _usual_reply(self, sequence: int, value: Any) -> bytes | None:
+        """Give the frame of an answer if it is a usual one; otherwise None."""
+        if type(value) in BRINABLE:
+            return write_reply(sequence, value, self.rules.max_frame)
+        parts: list[bytes] = []
+        lent: list[Identity] = []
+        self._boxer.encode_reference(value, parts, lent)
+        frame = write_boxed_reply(sequence, parts, self.rules.max_frame)
+        if frame is None:
+            self._boxer.take_back(lent)
+        return frame
 
     def encode_offer(self, sequence: int, methods: Methods) -> list[bytes]:
         """Give the frame that answers an inspection. Any thread may call. Raises as `encode_request`."""
@@ -177,8 +191,11 @@ class Session:
             except IndexError:
                 break
         for identity, count in self.borrowed.take_released():
-            body = _VERBS[DEL] + box_release(identity, count)
-            frames += self._sealed(REQUEST, self.next_sequence(), body)
+            if self._unconfirmed is None and self.dialect is _NEWER:
+                frames.append(write_release(self.next_sequence(), identity, count))
+            else:
+                body = _VERBS[DEL] + box_release(identity, count)
+                frames += self._sealed(REQUEST, self.next_sequence(), body)
         return frames
 
     def take_frames(self) -> list[bytes]:
@@ -242,6 +259,11 @@ class Session:
         """Whether the peer speaks the newer dialect, and all that it has sent has been taken in and handed out."""
         held = self._held_requests or self._held_answers or self._inspections
         return self.dialect is Dialect.V6 and self._unconfirmed is None and not (held or self._decoder.buffered)
+
+    def take_back(self, sequence: int, identity: Identity, count: int) -> None:
+        """Take back what a usual release gives back, and is lent; owe the peer the answer."""
+        self.lent.give_back(identity, count)
+        self.receipts += self.encode_reply(sequence, None)
 
     def receive_data(self, data: bytes) -> list[Event]:
         """Take bytes from the peer and give the events that they complete. See the module."""

@@ -112,12 +112,12 @@ class Unboxer:
         if label == _TUPLE:
             return self._boxes(data, start, unmade, depth)
         if label == _LOCAL:
-            identity, end = self._identity(data, start)
+            identity, end = self.identity(data, start)
             self._last = _LOCAL_HEAD + data[start:end]
             self._last_identity = identity
             return self._lent.get(identity), end
         if label == _REMOTE:
-            identity, end = self._identity(data, start)
+            identity, end = self.identity(data, start)
             return self._proxy(identity, unmade), end
         raise ProtocolError(f"a boxed value with the unknown label 0x{label:02x}")
 
@@ -140,8 +140,11 @@ class Unboxer:
             items.append(item)
         return tuple(items), start
 
-    def _identity(self, data: bytes, start: int) -> tuple[Identity, int]:
-        """Read an identity. They are of few classes, so how the recent ones began is remembered."""
+    def identity(self, data: bytes, start: int) -> tuple[Identity, int]:
+        """Read an identity; give it, and where it ends. Raises as `txrpyc.core.brine_reader.read`.
+
+        They are of few classes, so how the recent ones began is remembered.
+        """
         for prefix, name, class_id in self._recent:
             if data.startswith(prefix, start):
                 begin = start + len(prefix) + 1
@@ -169,7 +172,7 @@ class Unboxer:
         end = len(data) - 3
         if data[start:begin] == _RELEASED and data[end : end + 2] == _VALUE_HEAD and 0x50 < data[end + 2] <= 0xEF:
             try:
-                identity, stop = self._identity(data[:end], begin)
+                identity, stop = self.identity(data[:end], begin)
             except BROKEN:
                 stop = 0
             if stop == end:
@@ -186,6 +189,15 @@ class Unboxer:
             unmade.append(hole)
             return hole
         return self._borrowed.settle(identity, self._maker.make_proxy)
+
+    def proxy(self, identity: Identity) -> Any | None:
+        """Give the proxy of an object of the peer's, which has come once more; None, and nothing is counted, if its
+        class must be inspected first.
+        """
+        if self._maker.must_inspect(identity):
+            return None
+        proxy = self._borrowed.borrow(identity)
+        return self._borrowed.settle(identity, self._maker.make_proxy) if proxy is None else proxy
 
     def settle(self, value: Any) -> Any:
         """Give the value with a proxy in place of each `Unmade`; what they need has been learned."""

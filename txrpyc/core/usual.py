@@ -1,7 +1,8 @@
-"""The usual messages, written and read in one go: calls with plain arguments, and plain answers.
+"""The usual messages, written and read in one go: calls with plain arguments, answers that are a plain value or an
+object, and releases.
 
 A session puts a message together piece by piece, and takes it apart so, ready for whatever a program or a peer may
-send. Nearly all messages are of these two kinds, in the newer dialect; for them a third of the work is enough. The
+send. Nearly all messages are of these kinds, in the newer dialect; for them a third of the work is enough. The
 bytes are the same. Where there is anything unusual about a message nothing has happened, and the session takes it.
 """
 
@@ -10,16 +11,36 @@ from __future__ import annotations
 import struct
 from typing import Any, Final
 
+from txrpyc.core.boxing import box_local
 from txrpyc.core.brine import MAX_DEPTH, READ_DEPTH, WRITERS, NotBrinable, dump, dump_int
 from txrpyc.core.brine_reader import BROKEN, READERS, read
-from txrpyc.core.brine_tags import EMPTY_TUPLE, INT_L1, TEXT, TUPLE_2, TUPLE_3, TUPLE_4, ZERO
-from txrpyc.core.consts import CALL, CALLATTR, LABEL_LOCAL_REF, LABEL_TUPLE, LABEL_VALUE, REPLY, REQUEST
+from txrpyc.core.brine_tags import EMPTY_TUPLE, INT_L1, LARGEST, TEXT, TUPLE_2, TUPLE_3, TUPLE_4, ZERO
+from txrpyc.core.consts import (
+    CALL,
+    CALLATTR,
+    DEL,
+    LABEL_LOCAL_REF,
+    LABEL_REMOTE_REF,
+    LABEL_TUPLE,
+    LABEL_VALUE,
+    REPLY,
+    REQUEST,
+)
 from txrpyc.core.frame import COMPRESS_FROM
-from txrpyc.core.identity import Identity, read_identity
+from txrpyc.core.identity import Identity
 from txrpyc.core.objects import LentTable
+from txrpyc.core.unboxing import Unboxer
 from txrpyc.errors import EncodingError, UnknownReference
 
-__all__ = ["UsualMessage", "UsualReader", "opening_of_call", "write_call", "write_reply"]
+__all__ = [
+    "UsualMessage",
+    "UsualReader",
+    "opening_of_call",
+    "write_boxed_reply",
+    "write_call",
+    "write_release",
+    "write_reply",
+]
 
 _pack_head = struct.Struct("!LB").pack
 
@@ -29,12 +50,19 @@ _REQUEST: Final = bytes((REQUEST, TUPLE_2))
 _PLAIN_REPLY: Final = b"\0" + _REPLY
 _PLAIN_REQUEST: Final = b"\0" + _REQUEST
 
-# What stands before a plain value; before the identity of an object of the receiver's; and before the object that is
-# called, or whose method is.
+# What stands before a plain value; before the identity of an object of the receiver's, or of the sender's; and before
+# the object that is given back, or called, or whose method is called.
 _VALUE: Final = bytes((TUPLE_2, LABEL_VALUE + ZERO))
 _LOCAL: Final = bytes((TUPLE_2, LABEL_LOCAL_REF + ZERO))
+_REMOTE: Final = bytes((TUPLE_2, LABEL_REMOTE_REF + ZERO))
+_DEL: Final = bytes((TUPLE_2, DEL + ZERO, TUPLE_2, LABEL_TUPLE + ZERO, TUPLE_2))
 _CALL: Final = bytes((TUPLE_2, CALL + ZERO, TUPLE_2, LABEL_TUPLE + ZERO, TUPLE_3))
 _CALLATTR: Final = bytes((TUPLE_2, CALLATTR + ZERO, TUPLE_2, LABEL_TUPLE + ZERO, TUPLE_4))
+
+# What stands before the identity of an object of the receiver's that is given back, or called, or whose method is.
+_RELEASE: Final = _DEL + _LOCAL
+_FUNCTION: Final = _CALL + _LOCAL
+_METHOD: Final = _CALLATTR + _LOCAL
 
 _TRAILER: Final = b"\n"
 _END_OF_CALL: Final = _VALUE + bytes((EMPTY_TUPLE,)) + _TRAILER
@@ -101,16 +129,28 @@ def write_reply(sequence: int, value: Any, limit: int) -> bytes | None:
     writer = _SCALAR_WRITERS.get(type(value))
     if writer is None:
         return None
-    parts: list[bytes] = []
+    parts: list[bytes] = [_VALUE]
     try:
         writer(value, parts, MAX_DEPTH)
     except EncodingError:
         return None
+    return write_boxed_reply(sequence, parts, limit)
+
+
+def write_boxed_reply(sequence: int, parts: list[bytes], limit: int) -> bytes | None:
+    """Give the frame that answers a request with a boxed value, which is in parts; None if it is not a usual one."""
     number = dump_int(sequence)
-    size = len(_REPLY) + len(number) + len(_VALUE) + sum(map(len, parts))
+    size = len(_REPLY) + len(number) + sum(map(len, parts))
     if size > limit or size >= COMPRESS_FROM:
         return None
-    return b"".join((_pack_head(size, 0), _REPLY, number, _VALUE, *parts, _TRAILER))
+    return b"".join((_pack_head(size, 0), _REPLY, number, *parts, _TRAILER))
+
+
+def write_release(sequence: int, identity: Identity, count: int) -> bytes:
+    """Give the frame that gives an object back that was sent `count` times."""
+    number, reference, times = dump_int(sequence), box_local(identity), dump_int(count)
+    size = len(_REQUEST) + len(number) + len(_DEL) + len(reference) + len(_VALUE) + len(times)
+    return b"".join((_pack_head(size, 0), _REQUEST, number, _DEL, reference, _VALUE, times, _TRAILER))
 
 
 UsualMessage = tuple[int, int, int, Any]
@@ -121,11 +161,13 @@ class UsualReader:
     """Reads for one connection.
 
     Args:
+        unboxer: the connection's.
         lent: the connection's table.
         limit: the longest payload to accept, in bytes.
     """
 
-    def __init__(self, lent: LentTable, limit: int) -> None:
+    def __init__(self, unboxer: Unboxer, lent: LentTable, limit: int) -> None:
+        self._unboxer = unboxer
         self._lent = lent
         self._limit = limit
         # The opening of the last call, and what it says. The next call often has the same.
@@ -133,6 +175,9 @@ class UsualReader:
         self._verb = 0
         self._called: Identity = ("", 0, 0)
         self._name: tuple[str, ...] = ()
+        # The last name, as it came.
+        self._boxed_name = _NO_OPENING
+        self._last_name = ""
 
     def read(self, data: bytes, start: int) -> UsualMessage | None:
         """Read the message whose frame begins at `start`; None if it is not a usual one, or not all there."""
@@ -159,10 +204,18 @@ class UsualReader:
                     value, at = READERS[data[at + 2]](data, at + 3, READ_DEPTH)
                     if at == end - 1:
                         return end, sequence, 0, value
+                elif data.startswith(_REMOTE, at):
+                    identity, at = self._unboxer.identity(data, at + 2)
+                    proxy = self._unboxer.proxy(identity) if at == end - 1 else None
+                    if proxy is not None:
+                        return end, sequence, 0, proxy
             elif kind == _PLAIN_REQUEST:
-                if not data.startswith(self._opening, at):
-                    self._learn(data, at)
-                at += len(self._opening)
+                if data.startswith(self._opening, at):
+                    at += len(self._opening)
+                elif data.startswith(_RELEASE, at):
+                    return self._read_release(data, at + len(_RELEASE), sequence, end)
+                else:
+                    at = self._learn(data, at)
                 if data[at : at + 2] == _VALUE:
                     args, at = READERS[data[at + 2]](data, at + 3, READ_DEPTH)
                     if at == end - 4 and data.startswith(_END_OF_CALL, at):
@@ -172,24 +225,41 @@ class UsualReader:
             pass
         return None
 
-    def _learn(self, data: bytes, start: int) -> None:
-        """Take note of the opening that is at `start`. Raises one of `BROKEN` if there is none."""
+    def _read_release(self, data: bytes, at: int, sequence: int, end: int) -> UsualMessage | None:
+        identity, at = self._unboxer.identity(data, at)
+        count = data[at + 2] - ZERO
+        if data[at : at + 2] != _VALUE or at != end - 4 or not 0 < count <= LARGEST:
+            return None
+        self._lent.get(identity)
+        return end, sequence, DEL, (identity, count)
+
+    def _learn(self, data: bytes, start: int) -> int:
+        """Take note of the opening that is at `start`; give where it ends. Raises one of `BROKEN` if there is none."""
         self._opening = _NO_OPENING
-        if data.startswith(_CALLATTR + _LOCAL, start):
-            identity, end = read(data, start + len(_CALLATTR + _LOCAL), READ_DEPTH)
-            if data[end : end + 2] != _VALUE or data[end + 2] != TEXT:
-                raise ValueError("a name that is no text")
-            name, end = read(data, end + 2, READ_DEPTH)
+        if data.startswith(_METHOD, start):
+            self._called, end = self._unboxer.identity(data, start + len(_METHOD))
+            if not data.startswith(self._boxed_name, end):
+                self._learn_name(data, end)
+            end += len(self._boxed_name)
             self._verb = CALLATTR
-            self._name = (name,)
-        elif data.startswith(_CALL + _LOCAL, start):
-            identity, end = read(data, start + len(_CALL + _LOCAL), READ_DEPTH)
+            self._name = (self._last_name,)
+        elif data.startswith(_FUNCTION, start):
+            self._called, end = self._unboxer.identity(data, start + len(_FUNCTION))
             self._verb = CALL
             self._name = ()
         else:
             raise ValueError("no call")
-        self._called = read_identity(identity)
         self._opening = data[start:end]
+        return end
+
+    def _learn_name(self, data: bytes, start: int) -> None:
+        if data[start : start + 2] != _VALUE or data[start + 2] != TEXT:
+            raise ValueError("a name that is no text")
+        name, end = read(data, start + 2, READ_DEPTH)
+        if end > len(data):
+            raise ValueError("a name that ends early")
+        self._last_name = name
+        self._boxed_name = data[start:end]
 
     def is_begun(self, data: bytes, start: int) -> bool:
         """Tell whether what is there from `start` on is a part of a short message, whose rest is to be waited for."""
