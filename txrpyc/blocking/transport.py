@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet import tcp
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress
-from twisted.internet.main import CONNECTION_DONE
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.python.failure import Failure
 
 from txrpyc.blocking.little_reactor import LittleReactor
@@ -59,6 +59,19 @@ class SocketTransport(tcp.Connection):
     def getPeer(self) -> IAddress:
         """Give the address of the other side, also after the connection is lost."""
         return self._peer
+
+    def doRead(self) -> BaseException | None:  # type: ignore[override]  # Twisted declares None, and gives this
+        """Read what is there, and have the protocol handle it; give why nothing more can come, if so."""
+        try:
+            data = self.socket.recv(self.bufferSize)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return CONNECTION_LOST
+        if not data:
+            return CONNECTION_DONE
+        self.protocol.dataReceived(data)
+        return None
 
     def loseConnection(self) -> None:
         """Close once everything is sent: if nothing is left, without waiting for room to send it."""

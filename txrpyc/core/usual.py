@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from txrpyc.core.boxing import box_local
 from txrpyc.core.brine import MAX_DEPTH, READ_DEPTH, WRITERS, NotBrinable, dump, dump_int
-from txrpyc.core.brine_reader import BROKEN, READERS, read
+from txrpyc.core.brine_reader import BROKEN, READERS
 from txrpyc.core.brine_tags import EMPTY_TUPLE, INT_L1, LARGEST, TEXT, TUPLE_2, TUPLE_3, TUPLE_4, ZERO
 from txrpyc.core.consts import (
     CALL,
@@ -117,11 +117,7 @@ def write_call(sequence: int, opening: bytes, args: tuple[Any, ...], limit: int)
         _write_tuple(args, parts, MAX_DEPTH - 2)
     except (NotBrinable, EncodingError):
         return None
-    number = dump_int(sequence)
-    size = len(_REQUEST) + len(number) + len(opening) + len(_VALUE) + sum(map(len, parts)) + len(_END_OF_CALL) - 1
-    if size > limit or size >= COMPRESS_FROM:
-        return None
-    return b"".join((_pack_head(size, 0), _REQUEST, number, opening, _VALUE, *parts, _END_OF_CALL))
+    return _framed(b"".join((_REQUEST, dump_int(sequence), opening, _VALUE, *parts, _END_OF_CALL)), limit)
 
 
 def write_reply(sequence: int, value: Any, limit: int) -> bytes | None:
@@ -139,18 +135,20 @@ def write_reply(sequence: int, value: Any, limit: int) -> bytes | None:
 
 def write_boxed_reply(sequence: int, parts: list[bytes], limit: int) -> bytes | None:
     """Give the frame that answers a request with a boxed value, which is in parts; None if it is not a usual one."""
-    number = dump_int(sequence)
-    size = len(_REPLY) + len(number) + sum(map(len, parts))
-    if size > limit or size >= COMPRESS_FROM:
-        return None
-    return b"".join((_pack_head(size, 0), _REPLY, number, *parts, _TRAILER))
+    return _framed(b"".join((_REPLY, dump_int(sequence), *parts, _TRAILER)), limit)
 
 
 def write_release(sequence: int, identity: Identity, count: int) -> bytes:
     """Give the frame that gives an object back that was sent `count` times."""
-    number, reference, times = dump_int(sequence), box_local(identity), dump_int(count)
-    size = len(_REQUEST) + len(number) + len(_DEL) + len(reference) + len(_VALUE) + len(times)
-    return b"".join((_pack_head(size, 0), _REQUEST, number, _DEL, reference, _VALUE, times, _TRAILER))
+    message = (_REQUEST, dump_int(sequence), _DEL, box_local(identity), _VALUE, dump_int(count), _TRAILER)
+    body = b"".join(message)
+    return _pack_head(len(body) - 1, 0) + body
+
+
+def _framed(body: bytes, limit: int) -> bytes | None:
+    """Give the frame of a payload with its trailer; None if it is longer than a usual one."""
+    size = len(body) - 1
+    return None if size > limit or size >= COMPRESS_FROM else _pack_head(size, 0) + body
 
 
 UsualMessage = tuple[int, int, int, Any]
@@ -255,7 +253,7 @@ class UsualReader:
     def _learn_name(self, data: bytes, start: int) -> None:
         if data[start : start + 2] != _VALUE or data[start + 2] != TEXT:
             raise ValueError("a name that is no text")
-        name, end = read(data, start + 2, READ_DEPTH)
+        name, end = READERS[TEXT](data, start + 3, READ_DEPTH)
         if end > len(data):
             raise ValueError("a name that ends early")
         self._last_name = name
