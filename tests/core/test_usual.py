@@ -8,17 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.core.cores import Proxy, Side, frame, request
+from tests.core.cores import Proxy, Side, frame, opened, request
 from tests.core.values import brinable, changes, exactly, modest, prefixes
 from txrpyc.core.boxing import box_local
-from txrpyc.core.consts import CALL, CALLATTR, EXCEPTION, REPLY
+from txrpyc.core.consts import CALL, CALLATTR, DEL, EXCEPTION, REPLY, REQUEST
 from txrpyc.core.envelope import Dialect
 from txrpyc.core.frame import encode_frame
 from txrpyc.core.session import Reply, Request
-from txrpyc.core.usual import UsualReader, opening_of_call, write_call, write_reply
-from txrpyc.errors import ProtocolError
+from txrpyc.core.usual import UsualReader, opening_of_call, write_call, write_release, write_reply
+from txrpyc.errors import EncodingError, ProtocolError
 
-VALUE, LOCAL = 1, 3
+VALUE, TUPLE, LOCAL, REMOTE = 1, 2, 3, 4
 LIMIT = 1 << 20
 
 
@@ -71,6 +71,47 @@ class WriteTests(Case):
                 data = b"".join(self.peer.session.encode_reply(sequence, value))
                 self.assertEqual(write_reply(sequence, value, LIMIT), data)
 
+    def test_release(self) -> None:
+        """A release has the bytes that the session gives it."""
+        for number, count in ((1, 1), (12345, 200)):
+            for sequence in (5, 160, 12345):
+                identity = ("module.Class", 10**14, number)
+                data = frame(REQUEST, sequence, (DEL, (TUPLE, ((LOCAL, identity), (VALUE, count)))))
+                self.assertEqual(write_release(sequence, identity, count), data)
+
+    def test_settled(self) -> None:
+        """A session that knows its peer's dialect gives the same bytes as one that does not, for whatever is asked,
+        answered or given back.
+        """
+        values = (self.thing, Thing, len, 5, "x" * 4000, (1, 2), (self.thing,), [1], {})
+        settled, other = (Side(inspects=False, compression="never", protocol_version=version) for version in (6, None))
+        for side in (settled, other):
+            proxies = [Proxy(side.maker, ("module.Class", 10**14, number)) for number in range(3)]
+            lent = [side.session.lent.lend(self.thing) for _ in "12"]
+            frames = []
+            for value in (*values, proxies[0]):
+                frames.append(side.session.encode_reply(500, value))
+                frames.append(side.session.encode_request(CALL, (proxies[1], (value,), ()))[1])
+                frames.append(side.session.encode_request(CALLATTR, (proxies[1], "method", (value,), ()))[1])
+                frames.append(side.session.encode_request(CALLATTR, (self.thing, "method", (value,), ()))[1])
+            frames.append(side.session.encode_request(CALLATTR, (proxies[1], "method", (1,), (("key", 2),)))[1])
+            frames.append(side.session.encode_request(CALLATTR, (proxies[1], "method", (1,)))[1])
+            frames.append(side.session.encode_request(CALLATTR, (proxies[1], "method", values[-2], ()))[1])
+            frames.append(side.session.encode_request(CALL, (len, (1,), ()))[1])
+            side.session.borrowed.borrow(proxies[2].identity)
+            side.session.borrowed.drop(proxies[2].identity)
+            frames.append(side.session.take_frames())
+            side.written = [b"".join(pieces) for pieces in frames]  # type: ignore[attr-defined]
+            self.assertEqual(lent[0], lent[1])
+        self.assertEqual(settled.written, other.written)  # type: ignore[attr-defined]
+
+    def test_too_long(self) -> None:
+        """An answer that is longer than the limit lends nothing."""
+        for settings in ({"protocol_version": 6}, {}):
+            side = Side(inspects=False, max_frame=20, **settings)
+            self.assertRaises(EncodingError, side.session.encode_reply, 500, Thing())
+            self.assertEqual(len(side.session.lent), 0)
+
     def test_unusual(self) -> None:
         """What goes by reference, cannot be sent, is too long, or may be compressed, is left to the session."""
         for value in (Thing(), (1, Thing()), "\udc80", ("\udc80",), "x" * 3000, b"x" * 100_000):
@@ -88,7 +129,8 @@ class ReadTests(Case):
     def from_session(self, data: bytes) -> Any:
         """Give what the session reads, in the same form; None if that is something else, or an error."""
         side = Side(inspects=False)
-        side.session.lent.lend(self.thing)
+        for _ in range(300):
+            side.session.lent.lend(self.thing)
         side.session.change_dialect(Dialect.V6)
         side.awaited.update(range(100_000))
         try:
@@ -100,6 +142,10 @@ class ReadTests(Case):
                 return len(data), sequence, verb, arguments
             case [Reply(sequence, value)]:
                 return len(data), sequence, 0, value
+            case []:
+                count = 300 - side.session.lent._loans[self.identity].count
+                (receipt,) = side.session.receipts
+                return len(data), opened(receipt)[2], DEL, (self.identity, count)
         return None
 
     def test_call(self) -> None:
@@ -118,6 +164,41 @@ class ReadTests(Case):
             for value in (5, None, "text", (1, (2,)), b"x" * 5000, frozenset([1])):
                 data = frame(REPLY, sequence, (VALUE, value))
                 self.assertEqual(self.read(data), (len(data), sequence, 0, value))
+
+    def test_object(self) -> None:
+        """A reply that is an object gives its proxy, which is counted; not if its class must be inspected first."""
+        identity = ("module.Class", 10**14, 10**15)
+        data = frame(REPLY, 500, (REMOTE, identity))
+        end, sequence, verb, proxy = self.read(data)
+        self.assertEqual((end, sequence, verb, proxy.identity), (len(data), 500, 0, identity))
+        self.assertIs(self.read(data)[3], proxy)
+        self.assertEqual(self.peer.session.borrowed.count(identity), 2)
+        self.peer.maker.inspects = True
+        del proxy
+        self.assertIsNone(self.read(data))
+        self.assertEqual(self.peer.session.borrowed.count(identity), 2)
+
+    def test_release(self) -> None:
+        """A release gives what is given back, and how often; not if that is not lent, or the count is none."""
+        for sequence in (1, 12345):
+            for count in (1, 159):
+                data = write_release(sequence, self.identity, count)
+                self.assertEqual(self.read(data), (len(data), sequence, DEL, (self.identity, count)))
+        self.assertIsNone(self.read(write_release(1, ("module.Class", 1, 2), 1)))
+        self.assertIsNone(self.read(write_release(1, self.identity, 160)))  # rare; the session does it
+        reference = (LOCAL, self.identity)
+        for rest in ((), ((VALUE, 0),), ((VALUE, -1),), ((VALUE, "x"),), (reference,), ((VALUE, 1), (VALUE, 1))):
+            self.assertIsNone(self.read(frame(REQUEST, 1, (DEL, (TUPLE, (reference, *rest))))))
+
+    def test_taken_back(self) -> None:
+        """What a release gives back is not lent any more, and the peer gets its answer."""
+        session = self.peer.session
+        session.lent.lend(self.thing)
+        for left in (1, 0):
+            _end, sequence, _verb, content = self.read(write_release(700, self.identity, 1))
+            session.take_back(sequence, *content)
+            self.assertEqual(len(session.lent), left)
+        self.assertEqual(b"".join(session.take_frames()), frame(REPLY, 700, (VALUE, None)) * 2)
 
     def test_in_a_row(self) -> None:
         """Messages are read one behind the other."""
@@ -147,6 +228,8 @@ class ReadTests(Case):
             request(500, local, method, args, nothing, verb=CALL),
             request(500, local, verb=1),
             frame(REPLY, 500, (LOCAL, self.identity)),
+            frame(REPLY, 500, (REMOTE, (1, 2))),
+            frame(REPLY, 500, (REMOTE, (1, 2, 3))),
             frame(REPLY, 500, (2, (args,))),
             frame(EXCEPTION, 500, (VALUE, 5)),
             frame(REPLY, -500, (VALUE, 5)),
@@ -189,7 +272,12 @@ class ReadTests(Case):
 
     def test_damaged(self) -> None:
         """Whatever the bytes are, what is read is what the session reads."""
-        for data in (self.call(1, "x"), self.call(7, name=None), write_reply(500, "text", LIMIT)):
+        for data in (
+            self.call(1, "x"),
+            self.call(7, name=None),
+            write_reply(500, "text", LIMIT),
+            write_release(500, self.identity, 1),
+        ):
             assert data is not None
             for changed in changes(data):
                 found = self.read(changed)
