@@ -7,7 +7,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txrpyc.service import Offer, exposed, service
+import txrpyc
+from txrpyc.service import Offer, does_nothing, exposed, service
 
 
 class Marked(Offer):
@@ -210,3 +211,24 @@ class NameTests(SynchronousTestCase):
         """A service's attributes are neither set nor deleted by peers."""
         for attempt in (Offer()._rpyc_delattr, lambda name: Offer()._rpyc_setattr(name, 1)):
             self.assertIn("name", str(self.assertRaises(AttributeError, attempt, "name")))
+
+
+class NothingTests(SynchronousTestCase):
+    def test_marked(self) -> None:
+        """What the blocking face's services do by default is nothing, whoever inherits it; an override is something."""
+
+        class Plain(txrpyc.Service):
+            pass
+
+        class Busy(Plain):
+            def on_connect(self, conn: Any) -> None:
+                super().on_connect(conn)
+
+        self.assertTrue(does_nothing(Plain().on_connect))
+        self.assertTrue(does_nothing(Plain().on_disconnect))
+        self.assertTrue(does_nothing(Busy().on_disconnect))
+        self.assertFalse(does_nothing(Busy().on_connect))
+        one = Plain()
+        one.on_connect = print  # type: ignore[assignment, method-assign]
+        self.assertFalse(does_nothing(one.on_connect))
+        self.assertFalse(does_nothing(None))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, ClassVar, TypeVar, overload
 
-__all__ = ["Offer", "exposed", "service"]
+__all__ = ["Offer", "does_nothing", "exposed", "nothing", "service"]
 
 _F = TypeVar("_F")
 
@@ -46,6 +46,17 @@ class Offer:
 
     exposed_get_service_aliases = get_service_aliases
     exposed_get_service_name = get_service_name
+
+
+def nothing(method: _F) -> _F:
+    """Mark a method that does nothing, so that nobody need call it."""
+    method.does_nothing = True  # type: ignore[attr-defined]
+    return method
+
+
+def does_nothing(method: Any) -> bool:
+    """Tell whether a method does nothing: it was marked by `nothing`, and not overridden."""
+    return getattr(method, "does_nothing", None) is True
 
 
 _C = TypeVar("_C", bound=type)

@@ -64,7 +64,8 @@ class LaneTestCase(BlockingTestCase):
 
     def turn(self, connection: Attended) -> None:
         """Let a connection have had a turn just now."""
-        self.lane.consider(connection, self.now)
+        self.lane.offer(connection)
+        self.lane.note(connection, self.now)
 
     def taken(self) -> Attended:
         """Make a connection that is in the lane."""
@@ -100,10 +101,36 @@ class Nobody:
 
 
 class TakingTests(LaneTestCase):
-    def test_busy(self) -> None:
-        """A connection that has a turn soon after another is taken."""
+    def test_new(self) -> None:
+        """A new connection is taken with the first that is read from it."""
         connection = self.connection()
         self.turn(connection)
+        self.check(connection, True)
+
+    def test_known_before_watched(self) -> None:
+        """Whatever comes at the very moment in which a connection is taken is known to be its."""
+        connection = self.connection()
+        os.write(connection.reading.other, b"x")
+        lane, poller = self.lane, self.lane._poller
+        found: list[Attended] = []
+
+        class Poller:
+            def register(self, *args: int) -> None:
+                poller.register(*args)
+                found.extend(lane.ready(False))
+
+            def poll(self, timeout: float | None) -> Any:
+                return poller.poll(timeout)
+
+        lane._poller = Poller()
+        self.turn(connection)
+        lane._poller = poller
+        self.assertEqual(found, [connection])
+
+    def test_busy(self) -> None:
+        """A connection that is read from soon after it had a turn is taken."""
+        connection = self.connection()
+        self.lane.note(connection, self.now)
         self.now += _BUSY / 2
         self.turn(connection)
         self.check(connection, True)
@@ -111,6 +138,8 @@ class TakingTests(LaneTestCase):
     def test_not_busy(self) -> None:
         """A connection that has a turn now and then stays with the reactor."""
         connection = self.connection()
+        self.lane.note(connection, self.now)
+        self.now += _BUSY * 2
         for _ in range(10):
             self.turn(connection)
             self.now += _BUSY * 2
@@ -148,8 +177,10 @@ class TakingTests(LaneTestCase):
             def register(self, *args: int) -> None:
                 raise OSError(errno.ENOSPC, "too many")
 
+            def unregister(self, *args: int) -> None:
+                raise OSError(errno.ENOENT, "not watched")
+
         self.lane._poller = Poller()
-        self.turn(connection)
         self.turn(connection)
         self.clock.catch_up()
         self.lane._poller = poller
@@ -164,7 +195,7 @@ class TakingTests(LaneTestCase):
         self.addCleanup(lane.close)
         connection = self.connection()
         for _ in range(3):
-            lane.consider(connection, self.now)
+            lane.offer(connection)
         self.check(connection, False)
         lane.wake()
         self.assertEqual((lane.ready(True), lane.ready(False), len(lane)), ([], [], 0))
@@ -231,17 +262,6 @@ class GivingBackTests(LaneTestCase):
             self.lane.release(connection)
             self.check(connection, False)
 
-    def test_wanted_twice(self) -> None:
-        """A connection that was to be taken twice before the reactor came to it is not taken anew when it is given
-        back in between.
-        """
-        connection = self.connection()
-        for _ in range(3):
-            self.turn(connection)  # from the second on, each asks the reactor
-        self.clock.do_one()
-        self.lane.release(connection)
-        self.check(connection, False)
-
     def test_given_back_while_taken(self) -> None:
         """A connection that is to be given back just when it is taken is in the lane, or is not, for everybody."""
         connection = self.connection()
@@ -258,18 +278,17 @@ class GivingBackTests(LaneTestCase):
 
         lane._poller = Poller()
         self.turn(connection)
-        self.turn(connection)
-        self.clock.do_one()
         lane._poller = poller
         self.check(connection, connection.descriptor >= 0)
         lane.release(connection)
         self.check(connection, False)
 
     def test_wanted_while_given_back(self) -> None:
-        """A connection that is wanted again while it is being given back is lent, or is not, for everybody."""
+        """A connection that is wanted again while it is being given back is not taken before it is back."""
         connection = self.taken()
         self.lane.release(connection)
         self.turn(connection)
+        self.check(connection, False)
         self.turn(connection)
         self.check(connection, True)
 
@@ -313,6 +332,7 @@ class HandingOverTests(WorkersTestCase):
         self.addCleanup(reading.close)
         while not reading.lent:
             self.do(connection)
+            workers.has_read(connection)
         return connection
 
     def test_read_by_the_runner(self) -> None:
@@ -763,9 +783,8 @@ class BytesTests(ServerTestCase):
             self.assertEqual(await answer, "one half")
             answer, data = self.call(client, "echo", "other half")
             client.protocol.transport.write(data[:7])
-            lane.consider(lane_connection(self.factory, server), monotonic())
-            lane.consider(lane_connection(self.factory, server), monotonic())
-            await self.until(lambda: server.read_elsewhere)
+            lane.offer(lane_connection(self.factory, server))
+            self.assertTrue(server.read_elsewhere)
             client.protocol.transport.write(data[7:])
             self.assertEqual(await answer, "other half")
 
@@ -1004,7 +1023,7 @@ class LosingTests(ServerTestCase):
         class Counting:
             def poll(self, timeout: float | None) -> Any:
                 nonlocal rounds
-                rounds += 1
+                rounds += timeout != 0
                 return poller.poll(timeout)
 
             def __getattr__(self, name: str) -> Any:

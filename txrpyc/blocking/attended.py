@@ -27,6 +27,8 @@ class _Workers(Protocol):
 
     def forget(self, connection: Attended) -> None: ...
 
+    def has_read(self, connection: Attended) -> None: ...
+
 
 class Attended:
     """A connection, and how it has behaved: `txrpyc.blocking.hub.Attendant` for its hub.
@@ -75,6 +77,12 @@ class Attended:
     def ended(self) -> None:
         """Let the workers know that the connection is gone. In the reactor's thread."""
         self._workers.forget(self)
+
+    # For the protocol.
+
+    def has_read(self) -> None:
+        """Let the workers know that the reactor has just read something. In its thread."""
+        self._workers.has_read(self)
 
     # For the workers.
 

@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any, Final
 
 from txrpyc.blocking.attended import Attended
+from txrpyc.blocking.busy_poll import BusyPoll
 
 __all__ = ["Lane"]
 
@@ -36,6 +37,7 @@ class Lane:
         self._poller: Any = None
         self._wakeup = self._waker = -1
         self._held: dict[int, Attended] = {}
+        self._busy = BusyPoll()
         self._swept = monotonic()
         self._closed = False
 
@@ -80,8 +82,9 @@ class Lane:
         timeout = 0.0 if not wait else _QUIET if self._held else None
         if not self._can_hold and timeout is not None:
             timeout *= 1000
+        ready = self._busy.look(self._poller.poll) if wait and self._held else []
         found: list[Attended] = []
-        for descriptor, _event in self._poller.poll(timeout):
+        for descriptor, _event in ready or self._poller.poll(timeout):
             if descriptor == self._wakeup:
                 self._drain()
                 continue
@@ -98,13 +101,10 @@ class Lane:
         if connection.descriptor >= 0 and reading is not None and not reading.receive():
             self.release(connection)
 
-    def consider(self, connection: Attended, now: float) -> None:
-        """Take a connection in, if it is busy. To be told of each turn that it got."""
-        seen, connection.seen = connection.seen, now
-        if connection.descriptor < 0 and connection.reading is not None and self._can_hold:
-            if now - seen < _BUSY and not connection.slow:
-                self._reactor.callFromThread(self._take, connection)
-        elif connection.slow:
+    def note(self, connection: Attended, now: float) -> None:
+        """Take note that a connection had a turn; give it back if it is slow."""
+        connection.seen = now
+        if connection.slow:
             self.release(connection)
 
     def release(self, connection: Attended) -> None:
@@ -144,21 +144,29 @@ class Lane:
 
     # For the reactor's thread.
 
-    def _take(self, connection: Attended) -> None:
-        if connection.descriptor >= 0 or self._closed or connection.reading is None:
+    def offer(self, connection: Attended) -> None:
+        """Take a connection in, whose reactor has just read something, if it is busy, or new: who connects has
+        something to ask.
+        """
+        if connection.descriptor >= 0 or self._closed or connection.reading is None or not self._can_hold:
+            return
+        now = monotonic()
+        if connection.slow or (connection.seen and now - connection.seen > _BUSY):
             return
         descriptor = connection.reading.lend(lambda: self.forget(connection))
         if descriptor < 0:
             return
-        connection.seen = monotonic()
-        # In this order: from the last on, another thread may give it back.
+        connection.seen = now
+        # Before it is watched, as something may have come already; from the first on, another thread may give it back.
+        self._held[descriptor] = connection
+        connection.descriptor = descriptor
         try:
             self._poller.register(descriptor, select.POLLIN)
         except (OSError, ValueError):  # the system watches no more of them; or the lane was closed this very moment
-            connection.reading.resume()
-            return
-        self._held[descriptor] = connection
-        connection.descriptor = descriptor
+            self.release(connection)
+        else:
+            if self._held.get(descriptor) is not connection:
+                self._unregister(descriptor)
 
     def forget(self, connection: Attended) -> None:
         """Take note that a connection is not to be read any more."""

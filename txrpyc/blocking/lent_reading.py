@@ -17,10 +17,26 @@ from txrpyc.blocking.hub import Hub
 from txrpyc.peer import plain_socket
 from txrpyc.protocol import RPyCProtocol
 
-__all__ = ["LentReading"]
+__all__ = ["LendingProtocol", "LentReading"]
 
 _CHUNK = 1 << 16
 """Bytes that are read at once, as Twisted does."""
+
+
+class LendingProtocol(RPyCProtocol):
+    """The protocol of a connection whose reading can be lent: it tells when the reactor has read something.
+
+    Attributes:
+        on_read: called then, when all of that was handled.
+    """
+
+    on_read: Callable[[], None]
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take bytes."""
+        super().dataReceived(data)
+        if not self.read_elsewhere:
+            self.on_read()
 
 
 class LentReading:

@@ -14,7 +14,7 @@ from txrpyc.blocking.async_result import WrappedAnswer
 from txrpyc.blocking.attended import Attended
 from txrpyc.blocking.channel import Channel
 from txrpyc.blocking.hub import Hub
-from txrpyc.blocking.lent_reading import LentReading
+from txrpyc.blocking.lent_reading import LendingProtocol, LentReading
 from txrpyc.blocking.little_reactor import LittleReactor
 from txrpyc.blocking.live_config import LiveConfig
 from txrpyc.blocking.netref_maker import NetrefMaker
@@ -52,7 +52,7 @@ class Line:
 
     def __init__(self, root: Any, channel: Channel, config: Mapping[str, Any] | None = None) -> None:
         private = PrivateReactor()
-        self._set_up(root, config or {}, Hub(private), private.reactor, private.call, greets=False)
+        self._set_up(root, config or {}, Hub(private), private.reactor, private.call, greets=False, kind=RPyCProtocol)
         if not channel.compress:
             self.config["compression"] = "never"
         if getattr(channel.stream, "again", None) is not None:
@@ -73,20 +73,30 @@ class Line:
         """
         connection = cls.__new__(cls)
         hub = attended.hub = Hub(None, attended)
-        connection._set_up(root, config, hub, reactor, reactor.callFromThread, greets=True)
+        soon = reactor.callFromThread
+        connection._set_up(root, config, hub, reactor, soon, greets=True, kind=LendingProtocol)
+        cast(LendingProtocol, connection.protocol).on_read = attended.has_read
         connection.protocol.finding.patience = connection.call_later
         attended.drop = connection.drop
         attended.reading = LentReading(connection.protocol, hub)
         return connection
 
     def _set_up(
-        self, root: Any, config: Mapping[str, Any], hub: Hub, reactor: IReactorTime, in_reactor: Any, *, greets: bool
+        self,
+        root: Any,
+        config: Mapping[str, Any],
+        hub: Hub,
+        reactor: IReactorTime,
+        in_reactor: Any,
+        *,
+        greets: bool,
+        kind: type[RPyCProtocol],
     ) -> None:
         self.hub = hub
         self.service = root
         self.config = LiveConfig(config)
         self.serving = Serving(self, greets)
-        self.protocol = RPyCProtocol(
+        self.protocol = kind(
             self.config.rules,
             NetrefMaker(cast(Asking, self)),  # a line is the lower half of a connection, which can be asked
             self.serving,

@@ -79,12 +79,17 @@ _make_poller: Callable[[], _Poller] = getattr(select, "poll", SelectPoller)
 
 @implementer(IReactorFDSet, IReactorTime)
 class LittleReactor:
-    """See the module. One thread at a time may use it."""
+    """See the module. One thread at a time may use it.
+
+    Attributes:
+        look: called with 0, gives what `poll` does, without waiting.
+    """
 
     _log = Logger()
 
     def __init__(self) -> None:
         self._poller = _make_poller()
+        self.look = self._poller.poll
         self._readers: dict[int, Any] = {}
         self._writers: dict[int, Any] = {}
         self._timers: list[DelayedCall] = []

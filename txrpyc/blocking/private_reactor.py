@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
+from txrpyc.blocking.busy_poll import BusyPoll
 from txrpyc.blocking.little_reactor import LittleReactor
 
 __all__ = ["PrivateReactor"]
@@ -90,6 +91,7 @@ class PrivateReactor:
         self._waker = _make_waker()
         self.reactor = LittleReactor()
         self.reactor.addReader(self._waker)
+        self._busy = BusyPoll()
         self._calls: deque[Callable[[], None]] = deque()
         self._interrupted = False
         self._polling = False
@@ -119,7 +121,8 @@ class PrivateReactor:
             if self._interrupted or self._calls:
                 self._interrupted = False  # not after the poll: somebody may have asked since, for the next step
                 timeout = 0.0
-            ready = reactor.poll(timeout)
+            # A timer that is due within that moment, which is rare, is called a moment late.
+            ready = (self._busy.look(reactor.look) if timeout != 0 else None) or reactor.poll(timeout)
         finally:
             self._polling = False
         reactor.handle(ready)

@@ -16,6 +16,7 @@ from txrpyc.blocking.served_request import ServedRequest
 from txrpyc.core.consts import Verb
 from txrpyc.host import ServiceHost
 from txrpyc.interfaces import IDispatcher
+from txrpyc.service import does_nothing
 
 __all__ = ["Serving"]
 
@@ -70,15 +71,21 @@ class Serving:
         transport = self._connection.protocol.transport
         if transport is not None:
             self._connection.config["endpoints"] = (_pair(transport.getHost()), _pair(transport.getPeer()))
-        self._connection.hub.post(self._greet)
+        if does_nothing(self._connection.service.on_connect):
+            self._greeted = True
+        else:
+            self._connection.hub.post(self._greet)
 
     def request_received(self, sequence: int, verb: int, arguments: tuple[Any, ...]) -> None:
         """Put the request into the mailbox."""
         self._connection.hub.post(ServedRequest(self, sequence, verb, arguments).run)
 
     def connection_lost(self, error: Exception) -> None:
-        """Let the service know, by a last job."""
-        self._connection.hub.post(self.part)
+        """Let the service know, by a last job if it is anything to it."""
+        if self._greeted and does_nothing(self._connection.service.on_disconnect):
+            self.part()
+        else:
+            self._connection.hub.post(self.part)
         self._connection.ended()
 
     # Jobs.

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from txrpyc.blocking.channel import Channel
 from txrpyc.blocking.connection import Connection
-from txrpyc.service import Offer
+from txrpyc.service import Offer, nothing
 
 __all__ = ["Service", "VoidService"]
 
@@ -33,9 +33,11 @@ class Service(Offer):
 
     _protocol: ClassVar[type[Connection]] = Connection
 
+    @nothing
     def on_connect(self, conn: Connection) -> None:
         """Called when a connection has been made, before the peer's first request is served."""
 
+    @nothing
     def on_disconnect(self, conn: Connection) -> None:
         """Called once when a connection is gone; nothing can be asked over it any more."""
 

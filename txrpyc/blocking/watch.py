@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from threading import get_ident
 from typing import Any, Final, Protocol
+
+from twisted.python import threadable
 
 __all__ = ["Watch"]
 
@@ -60,7 +63,10 @@ class Watch:
         self._lull = 0
         if not self._watching:
             self._watching = True
-            self._reactor.callFromThread(self._look_later)
+            if get_ident() == threadable.ioThread:
+                self._look_later()
+            else:
+                self._reactor.callFromThread(self._look_later)
 
     def end(self) -> None:
         """Look no more. In the reactor's thread."""

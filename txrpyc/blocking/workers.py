@@ -264,7 +264,7 @@ class Workers:
             connection.took((now - began) / (worker.done - done))
         # If it is being read there is another runner by now.
         if self._runner is worker and self._reading.acquire(blocking=False):
-            self.lane.consider(connection, now)
+            self.lane.note(connection, now)
             self._reading.release()
         if connection.hub.has_jobs:
             self.come(connection)
@@ -286,6 +286,12 @@ class Workers:
     def at_rest(self) -> bool:
         """Whether there is nothing to do."""
         return self._runner is None or (self._waiting and not len(self.lane))
+
+    def has_read(self, connection: Attended) -> None:
+        """The reactor has read something from a connection. From now on the runner may, unless it is at another one."""
+        runner = self._runner
+        if runner is not None and (runner.at is None or runner.at is connection):
+            self.lane.offer(connection)
 
     def stop(self) -> None:
         """End; threads that are busy are left to themselves. Does nothing the second time."""
