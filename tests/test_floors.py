@@ -53,6 +53,7 @@ FLOORS = {
     "txrpyc.exchange": 3,
     "txrpyc.finding": 3,
     "txrpyc.flusher": 3,
+    "txrpyc.forking": 3,
     "txrpyc.host": 3,
     "txrpyc.outflow": 3,
     "txrpyc.peer": 3,

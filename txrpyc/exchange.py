@@ -89,6 +89,9 @@ class Exchange:
         Raises:
             EncodingError: an argument cannot be sent. Nothing was, and the receiver will get nothing.
         """
+        if self.lost is not None:
+            receiver.deliver_error(self.gone())
+            return
         session = self._session
         sequence, frame = session.encode_request(verb, arguments)
         receiver.sequence = sequence

@@ -209,6 +209,18 @@ class RPyCProtocol(Protocol):
             listener.callback(self.gone())
         self._dispatcher.connection_lost(self.gone())
 
+    def disown(self, why: str) -> None:
+        """Be lost, without a word to anybody: this is a child process, and all the rest is the parent's. See
+        `txrpyc.forking`.
+        """
+        self.exchange.lost = ConnectionLost(why)
+        self.exchange.at_ease = False
+        self.exchange.waiting.clear()
+        self.outflow.lose()
+        sock = getattr(self.transport, "socket", None)
+        if sock is not None:
+            sock.close()
+
     def _why(self, reason: Failure) -> str:
         if self._broken is not None:
             return f"the connection was closed because the peer broke the protocol: {self._broken}"

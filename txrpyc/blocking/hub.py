@@ -46,6 +46,9 @@ class Leadership(Protocol):
     def dispose(self) -> None:
         """Give back descriptors. Called once, after the last step."""
 
+    def disown(self) -> None:
+        """Give back descriptors, in a child process, where no other thread is any more."""
+
 
 class Attendant(Protocol):
     """Who sees to it that somebody does the jobs of a connection that lives in a reactor."""
@@ -124,6 +127,15 @@ class Hub:
             self._attendant.ended()
         self.interrupt()
         self._dispose()
+
+    def disown(self) -> None:
+        """End in a child process: the jobs and the threads that wait are the parent's."""
+        self._changed = threading.Condition(threading.RLock())
+        self.sleepers = 0
+        self.mailbox.jobs.clear()
+        self._ended = self._disposed = True
+        if self._leadership is not None:
+            self._leadership.disown()
 
     @property
     def ended(self) -> bool:

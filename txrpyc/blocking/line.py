@@ -25,6 +25,7 @@ from txrpyc.blocking.timer import call_later
 from txrpyc.blocking.transport import SocketTransport
 from txrpyc.core.config import Rules
 from txrpyc.core.identity import Identity
+from txrpyc.forking import own
 from txrpyc.protocol import RPyCProtocol
 
 __all__ = ["Line"]
@@ -108,6 +109,7 @@ class Line:
         self._reactor = reactor
         self._in_reactor = in_reactor
         self._channel: Channel | None = None
+        own(self)
 
     def _rules_changed(self, rules: Rules) -> None:
         self.protocol.session.rules = rules
@@ -157,6 +159,11 @@ class Line:
         self.hub.end()
         if self._channel is not None:
             self._channel.close()
+
+    def disown(self, why: str) -> None:
+        """Be lost in a child process. See `txrpyc.forking`."""
+        self.protocol.disown(why)
+        self.hub.disown()
 
     def drop(self) -> None:
         """Cut the connection without a word to the peer. Any thread may call; does not wait."""

@@ -149,6 +149,11 @@ class PrivateReactor:
             self.reactor.close()
             self._waker.close()
 
+    def disown(self) -> None:
+        """Close what the reactor opened, in a child process."""
+        self._waking = threading.RLock()
+        self.dispose()
+
     def __del__(self) -> None:
         """Close the waker's descriptor, which is a plain number and would stay open."""
         if not getattr(self, "_disposed", True):

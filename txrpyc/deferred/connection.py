@@ -19,6 +19,7 @@ from txrpyc.deferred.protocol import ReactorProtocol
 from txrpyc.deferred.remote import RemoteCall, RemoteObject, RemotePath, connection_of, identity_of
 from txrpyc.deferred.served import Serving
 from txrpyc.errors import ConnectionLost, EncodingError, PingError
+from txrpyc.forking import own
 from txrpyc.protocol import RPyCProtocol
 
 __all__ = ["Connection"]
@@ -48,6 +49,7 @@ class Connection:
         self.request = protocol.request
         self.call = protocol.call
         self.reply = protocol.reply
+        own(protocol)
         self._reactor = reactor
         self._root: RemoteObject | None = None
         self._ready: list[Deferred[Connection]] = []
