@@ -54,6 +54,7 @@ FLOORS = {
     "txrpyc.finding": 3,
     "txrpyc.flusher": 3,
     "txrpyc.forking": 3,
+    "txrpyc.heartbeat": 3,
     "txrpyc.host": 3,
     "txrpyc.outflow": 3,
     "txrpyc.peer": 3,

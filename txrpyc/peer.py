@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet import tcp
 from twisted.internet.interfaces import IAddress
 
-__all__ = ["acknowledge_at_once", "is_local", "peer_name", "plain_socket"]
+__all__ = ["acknowledge_at_once", "is_local", "peer_name", "plain_socket", "probe_when_idle"]
 
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
@@ -36,6 +36,22 @@ def plain_socket(transport: Any) -> socket.socket | None:
     if not isinstance(transport, tcp.Connection) or getattr(transport, "TLS", False):
         return None
     return getattr(transport, "socket", None)
+
+
+def probe_when_idle(transport: Any, seconds: float) -> None:
+    """Have the system probe the peer's after so many seconds of silence, and give it up after twice as many more.
+
+    By itself it would begin after two hours, which is as good as never.
+    """
+    if not isinstance(transport, tcp.Connection):
+        return
+    every = max(1, round(seconds / 2))
+    for name, value in (("TCP_KEEPIDLE", max(1, round(seconds))), ("TCP_KEEPINTVL", every), ("TCP_KEEPCNT", 4)):
+        if hasattr(socket, name):
+            try:
+                transport.socket.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+            except (OSError, AttributeError):
+                return  # a unix socket, or gone already
 
 
 def acknowledge_at_once(transport: Any) -> None:

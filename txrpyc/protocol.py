@@ -28,9 +28,12 @@ from txrpyc.exchange import Exchange
 from txrpyc.finding import Finding
 from txrpyc.interfaces import IDispatcher
 from txrpyc.outflow import Outflow
-from txrpyc.peer import acknowledge_at_once, is_local, peer_name
+from txrpyc.peer import acknowledge_at_once, is_local, peer_name, probe_when_idle
 
 __all__ = ["RPyCProtocol"]
+
+_KEEPALIVE = 60.0
+"""Seconds of silence after which the system begins to probe the peer's, unless `ping_interval` says less."""
 
 
 class RPyCProtocol(Protocol):
@@ -90,6 +93,7 @@ class RPyCProtocol(Protocol):
         self._answer_class = answer_class
         self._on_lost: list[Deferred[ConnectionLost]] = []
         self._broken: ProtocolError | None = None
+        self._verdict: str | None = None
 
     # For the face: asking.
 
@@ -170,6 +174,7 @@ class RPyCProtocol(Protocol):
                 self.transport.setTcpKeepAlive(True)
             except OSError:
                 pass  # a unix socket, or gone already
+            probe_when_idle(self.transport, self.session.rules.ping_interval or _KEEPALIVE)
         if self.finding.connected(self.transport):
             self._dispatcher.connection_made()
 
@@ -224,6 +229,8 @@ class RPyCProtocol(Protocol):
     def _why(self, reason: Failure) -> str:
         if self._broken is not None:
             return f"the connection was closed because the peer broke the protocol: {self._broken}"
+        if self._verdict is not None:
+            return f"the connection was cut: {self._verdict}"
         if isinstance(reason.value, ConnectionDone):
             return "the connection was closed"
         return f"the connection was lost: {reason.getErrorMessage()}"
@@ -248,6 +255,13 @@ class RPyCProtocol(Protocol):
             self._in_reactor(function)
         else:
             function()
+
+    def cut(self, why: str) -> None:
+        """Cut the connection, and give the reason in words to whoever waits. In the reactor's thread."""
+        if self.lost is None:
+            self.log.warn("cutting the connection to {peer}: {why}", peer=self.peer_name, why=why)
+            self._verdict = why
+            self.abort()
 
     def abort_soon(self) -> None:
         """Cut the connection. Any thread may call."""

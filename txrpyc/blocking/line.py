@@ -26,6 +26,7 @@ from txrpyc.blocking.transport import SocketTransport
 from txrpyc.core.config import Rules
 from txrpyc.core.identity import Identity
 from txrpyc.forking import own
+from txrpyc.heartbeat import Heartbeat
 from txrpyc.protocol import RPyCProtocol
 
 __all__ = ["Line"]
@@ -108,6 +109,8 @@ class Line:
         self.config.on_change = self._rules_changed
         self._reactor = reactor
         self._in_reactor = in_reactor
+        if self.config.rules.ping_interval is not None:
+            Heartbeat(self.protocol, self.call_later)
         self._channel: Channel | None = None
         own(self)
 

@@ -113,6 +113,9 @@ class Rules:
         max_frame: the longest message, in bytes, that is sent or accepted, before compression and after inflation.
         compression: "auto" compresses long messages unless the peer is on this machine, "always" as rpyc does,
             "never" not.
+        ping_interval: seconds of quiet after which the peer is asked whether it is still there; None never asks. Only
+            for a peer that answers while it is idle. See `txrpyc.heartbeat`.
+        ping_patience: seconds that it may take to answer that; None means `ping_interval`.
         protocol_version: 6 or 5, the major version of rpyc whose envelope is spoken first; None finds out.
     """
 
@@ -137,6 +140,8 @@ class Rules:
     sync_request_timeout: float | None = 30
     max_frame: int = DEFAULT_LIMIT
     compression: str = "auto"
+    ping_interval: float | None = None
+    ping_patience: float | None = None
     protocol_version: int | None = None
 
     def changed(self, **settings: Any) -> Rules:
@@ -184,6 +189,10 @@ def rules_among(settings: Mapping[str, Any]) -> Rules:
         raise ConfigurationError(f"compression is 'auto', 'always' or 'never', not {values['compression']!r}")
     if values["protocol_version"] not in (None, 5, 6):
         raise ConfigurationError(f"protocol_version is 5, 6 or None, not {values['protocol_version']!r}")
+    for name in ("ping_interval", "ping_patience"):
+        seconds = values[name]
+        if seconds is not None and (not isinstance(seconds, (int, float)) or not seconds > 0):
+            raise ConfigurationError(f"{name} is a number of seconds above 0, or None, not {seconds!r}")
     values["safe_attrs"] = _frozen(values["safe_attrs"])
     try:
         return _shared_rules(*_values_of(values))

@@ -255,6 +255,11 @@ class Session:
     # Asked by the protocol: what came.
 
     @property
+    def buffered(self) -> int:
+        """How many bytes of an unfinished message are held."""
+        return self._decoder.buffered
+
+    @property
     def at_ease(self) -> bool:
         """Whether the peer speaks the newer dialect, and all that it has sent has been taken in and handed out."""
         held = self._held_requests or self._held_answers or self._inspections

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from types import CoroutineType
 from typing import Any
@@ -20,6 +20,7 @@ from txrpyc.deferred.remote import RemoteCall, RemoteObject, RemotePath, connect
 from txrpyc.deferred.served import Serving
 from txrpyc.errors import ConnectionLost, EncodingError, PingError
 from txrpyc.forking import own
+from txrpyc.heartbeat import Heartbeat
 from txrpyc.protocol import RPyCProtocol
 
 __all__ = ["Connection"]
@@ -51,6 +52,8 @@ class Connection:
         self.reply = protocol.reply
         own(protocol)
         self._reactor = reactor
+        if protocol.session.rules.ping_interval is not None:
+            Heartbeat(protocol, self._call_later)
         self._root: RemoteObject | None = None
         self._ready: list[Deferred[Connection]] = []
         self._made = False
@@ -124,6 +127,10 @@ class Connection:
     def when_parted(self) -> Deferred[None]:
         """Give a Deferred that fires when the connection is gone and `on_disconnect` of the service has ended."""
         return self._serving.when_parted()
+
+    def _call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
+        call = self._reactor.callLater(seconds, function)
+        return lambda: call.cancel() if call.active() else None
 
     # For remote objects.
 
