@@ -10,7 +10,7 @@ import sys
 import twisted
 from twisted.trial.unittest import SynchronousTestCase
 
-import txrpyc
+import txrpyc.deferred
 from txrpyc.compiled import compiled_modules, form
 
 

@@ -6,6 +6,7 @@ from typing import NoReturn
 
 import twisted
 
+import txrpyc.deferred  # noqa: F401  # all modules count, not only those of the blocking face
 from txrpyc.compiled import form
 from txrpyc.version import __version__
 
