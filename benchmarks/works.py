@@ -64,7 +64,8 @@ class Work:
             if it is not repeated.
         rounds: the most rounds; None means as many as asked for.
         client, server: these instead of the contestants' own.
-        fresh: whether each measurement needs new processes.
+        fresh: whether each measurement needs new processes: how fast short calls are differs from one process to the
+            next, by where in memory its parts happen to be.
         memory: MiB that have to be free.
         timeout: seconds for an answer.
     """
@@ -106,16 +107,18 @@ _CALLS = (
         "call a bound function, f(1, 2), again and again",
         (*_OURS, "pyro", "managers", "pb", "amp", "socket", "echo"),
         _rate("calls/s", 1.6, 2.6),
+        fresh=True,
     ),
-    Work("root_add", "look up a method and call it: conn.root.add(1, 2)", _OURS, _rate("calls/s", 4, 6)),
+    Work("root_add", "look up a method and call it: conn.root.add(1, 2)", _OURS, _rate("calls/s", 4, 6), fresh=True),
     Work(
         "pipelined",
         "async_ calls of a bound function, 1,000 in flight, then wait for all",
         (*_OURS, "pyro", "pb", "amp", "socket", "echo"),
         _rate("calls/s", 2, 4),
         first_count=1000,
+        fresh=True,
     ),
-    Work("make", "get a new object and call it: conn.root.make().m(1)", _OURS, _rate("calls/s", 5, 6)),
+    Work("make", "get a new object and call it: conn.root.make().m(1)", _OURS, _rate("calls/s", 5, 6), fresh=True),
     Work(
         "threads8",
         "call a bound function from 8 threads, each by a connection of its own",

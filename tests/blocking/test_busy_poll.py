@@ -14,10 +14,11 @@ from txrpyc.blocking.busy_poll import BusyPoll
 
 class LookTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.now = 0.0
+        self.now = 1000.0
         self.looks = 0
         self.found_at = 0.0
         self.patch(busy_poll, "monotonic", lambda: self.now)
+        self.patch(BusyPoll, "_latest", (None, 0.0))
         self.processors(4)
 
     def processors(self, number: int) -> None:
@@ -43,9 +44,9 @@ class LookTests(SynchronousTestCase):
 
     def test_moment(self) -> None:
         """After the moment there is an end to it."""
-        self.found_at = 0.01
+        self.found_at = 2000.0
         self.assertEqual(BusyPoll().look(self.poll), [])
-        self.assertTrue(0.0001 <= self.now < 0.00011, self.now)
+        self.assertTrue(0.000099 <= self.now - 1000 < 0.00011, self.now)
 
     def test_useless(self) -> None:
         """Where it finds nothing it is soon left out, nearly always; so it costs next to nothing."""
@@ -84,7 +85,22 @@ class LookTests(SynchronousTestCase):
 
         self.assertRaises(KeyboardInterrupt, busy.look, meanwhile)
         self.assertEqual((results, self.looks), ([[]], 0))
+        self.now += 1
         self.assertEqual(other.look(self.poll), ["found"])
+
+    def test_crowd(self) -> None:
+        """While several connections are busy nobody looks; when one of them is left, it does."""
+        several = [BusyPoll() for _ in range(8)]
+        for _ in range(100):
+            for busy in several:
+                self.now += 0.00002
+                busy.look(self.poll)
+        self.assertLessEqual(self.looks, 1)
+        found = []
+        for _ in range(50):
+            self.now += 0.00002
+            found.append(several[3].look(self.poll))
+        self.assertEqual(found[-20:], [["found"]] * 20)
 
 
 class ProcessorsTests(SynchronousTestCase):

@@ -2,7 +2,8 @@
 
 A thread that sleeps is woken up late: on a virtual machine it can take longer than a whole call does. So whoever
 waits for a connection looks for a tenth of a millisecond before it sleeps. Not on a single processor, where the peer
-could not even answer meanwhile; by one thread of a process at a time; and hardly ever where it was of no use lately.
+could not even answer meanwhile; not while several threads of the process are at it, which would only take the
+interpreter from each other; and hardly ever where it was of no use lately.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import threading
 from collections.abc import Callable
 from time import monotonic
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 __all__ = ["BusyPoll"]
 
@@ -23,6 +24,9 @@ _TRIES: Final = 3
 
 _RARELY: Final = 8
 """It is left out two to the power of this many times, at most."""
+
+_CROWD: Final = 0.0005
+"""Seconds within which another one has looked, if there are several at it."""
 
 _looking = threading.Lock()
 
@@ -37,6 +41,9 @@ class BusyPoll:
 
     __slots__ = ("_left_out", "_useless")
 
+    _latest: ClassVar[tuple[BusyPoll | None, float]] = (None, 0.0)
+    """Who has looked last, and when."""
+
     def __init__(self) -> None:
         self._useless = 0
         self._left_out = 0 if _processors() > 1 else -1
@@ -50,10 +57,13 @@ class BusyPoll:
         if self._left_out:
             self._left_out -= self._left_out > 0
             return []
-        if not _looking.acquire(blocking=False):
+        now = monotonic()
+        latest, when = BusyPoll._latest
+        BusyPoll._latest = (self, now)
+        if (latest is not self and now - when < _CROWD) or not _looking.acquire(blocking=False):
             return []
         try:
-            end = monotonic() + _MOMENT
+            end = now + _MOMENT
             while monotonic() < end:
                 found = poll(0)
                 if found:
