@@ -11,6 +11,7 @@ from txrpyc.blocking.connect import connect, connect_channel, connect_stream, co
 from txrpyc.blocking.connection import Connection
 from txrpyc.blocking.helpers import async_, buffiter, timed
 from txrpyc.blocking.netref import BaseNetref
+from txrpyc.blocking.reconnecting import Reconnecting
 from txrpyc.blocking.servers import Server, ThreadedServer
 from txrpyc.blocking.services import Service, VoidService
 from txrpyc.blocking.serving import BgServingThread
@@ -34,6 +35,7 @@ __all__ = [
     "MasterService",
     "PingError",
     "ProtocolError",
+    "Reconnecting",
     "Server",
     "Service",
     "SlaveService",
