@@ -50,6 +50,7 @@ FLOORS = {
     "txrpyc.service": 2,
     # 3, protocol: one Twisted protocol over a session
     "txrpyc.answer": 3,
+    "txrpyc.ending": 3,
     "txrpyc.exchange": 3,
     "txrpyc.finding": 3,
     "txrpyc.flusher": 3,

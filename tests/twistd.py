@@ -99,8 +99,15 @@ class Twistd:
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, wait until the process has ended, and give its status."""
         self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait until the process has ended, complete the log, and give its status."""
         status = self.process.wait(END_TIMEOUT)
         self._reader.join()
+        while not self._lines.empty():
+            if (line := self._lines.get()) is not None:
+                self.log.append(line)
         return status
 
     def kill(self) -> None:

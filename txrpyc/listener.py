@@ -6,7 +6,9 @@ import errno
 import ipaddress
 import os
 import re
+import signal
 import socket
+import threading
 from typing import Any, NoReturn
 
 from twisted.application.service import Service
@@ -180,10 +182,22 @@ class Listener(Service):
         self.log.info("serving {what} on {place}", what=self._what, place=_place(port.getHost()))
 
     def stopService(self) -> Deferred[Any]:
-        """Stop listening, close the connections, and let services know."""
+        """Stop listening, let running calls end, close the connections, and let services know. The next signal to end
+        grants no more time.
+        """
         super().stopService()  # type: ignore[no-untyped-call]
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, self._signalled_again)
         stopping = [Deferred.fromCoroutine(_stopped(port)) for port in self._ports]
         return DeferredList([*stopping, self._factory.close_all()])
+
+    def _signalled_again(self, _number: int, _frame: Any) -> None:
+        self._reactor.callFromThread(self._hurry)
+
+    def _hurry(self) -> None:
+        self.log.info("ending at once")
+        self._factory.close_all()
 
 
 def _place(address: Any) -> str:

@@ -83,6 +83,13 @@ class Options(usage.Options):
             1000,
             "The most threads that run methods at once. Clients beyond wait for a free one; idle clients need none.",
         ],
+        [
+            "grace",
+            "g",
+            3,
+            "Seconds that running calls get when the server is to end; then they fail at the client, and the server "
+            "ends. A second Ctrl-C or signal TERM ends it at once.",
+        ],
         ["concurrency", "c", 1, "How many requests of one client may run at once; 1 keeps them in order."],
     ]
     optFlags = [  # noqa: RUF012
@@ -156,6 +163,13 @@ class Options(usage.Options):
             if count < 1:
                 fail(f"--{name} takes a whole number of at least 1, not {self[name]!r}")
             self[name] = count
+        try:
+            grace = float(self["grace"])
+        except ValueError:
+            grace = -1.0
+        if not 0 <= grace < float("inf"):
+            fail(f"--grace takes a number of seconds, 0 or more, not {self['grace']!r}")
+        self["grace"] = grace
         if not self["endpoints"]:
             self["endpoints"] = [f"tcp:{DEFAULT_SERVER_PORT}:interface=127.0.0.1"]
 
@@ -244,10 +258,16 @@ def makeService(options: Options) -> Listener:
     factory: Factory
     if issubclass(offered, ReactorService):
         factory = ServerFactory(service, options["config"], reactor)
+        factory.grace = options["grace"]
     else:
         LiveConfig(options["config"])
         factory = ResidentFactory(
-            service, options["config"], reactor, limit=options["workers"], concurrency=options["concurrency"]
+            service,
+            options["config"],
+            reactor,
+            limit=options["workers"],
+            concurrency=options["concurrency"],
+            grace=options["grace"],
         )
     endpoints = [(description, endpoint_from(reactor, description)) for description in options["endpoints"]]
     what = "classic mode (full trust)" if options["service"] is None else options["service"]

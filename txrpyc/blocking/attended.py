@@ -49,7 +49,19 @@ class Attended:
         seen: when a thread was last at it, as a time of `time.monotonic`.
     """
 
-    __slots__ = ("_streak", "_workers", "descriptor", "drop", "hub", "permits", "queued", "reading", "seen", "slow")
+    __slots__ = (
+        "_concurrency",
+        "_streak",
+        "_workers",
+        "descriptor",
+        "drop",
+        "hub",
+        "permits",
+        "queued",
+        "reading",
+        "seen",
+        "slow",
+    )
 
     hub: Hub
     drop: Callable[[], None]
@@ -57,6 +69,7 @@ class Attended:
     def __init__(self, workers: _Workers, concurrency: int = 1) -> None:
         self._workers = workers
         self.reading: LentReading | None = None
+        self._concurrency = concurrency
         self.permits = [None] * concurrency
         self.queued = False
         self.descriptor = -1
@@ -65,6 +78,11 @@ class Attended:
         self._streak = 0
 
     # For the hub.
+
+    @property
+    def is_there(self) -> bool:
+        """Whether a thread is at its jobs, or about to come."""
+        return self.queued or len(self.permits) < self._concurrency
 
     def job_came(self) -> None:
         """Have a worker come."""

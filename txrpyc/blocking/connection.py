@@ -217,6 +217,26 @@ class Connection(Line):
                 self._part()
         self._finish()
 
+    # For a server that ends, whose reactor this lives in.
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the peer's requests are being carried out, or wait for that."""
+        return self.serving.is_busy
+
+    def refuse_more(self) -> None:
+        """From now on refuse the peer's requests. See `txrpyc.blocking.served.Serving`."""
+        self.serving.refuse_more()
+
+    def cut_off(self) -> None:
+        """Answer the peer's requests with an error."""
+        self.serving.cut_off()
+
+    def leave(self) -> None:
+        """Close the transport, behind what was sent."""
+        if self.protocol.transport is not None:
+            self.protocol.transport.loseConnection()
+
     def _tell_peer(self) -> None:
         """Tell the peer that this is the end; wait until it has taken note, at most for the grace."""
         since = self.hub.mailbox.posted

@@ -53,6 +53,10 @@ class Leadership(Protocol):
 class Attendant(Protocol):
     """Who sees to it that somebody does the jobs of a connection that lives in a reactor."""
 
+    @property
+    def is_there(self) -> bool:
+        """Whether somebody is at the jobs, or about to come."""
+
     def job_came(self) -> None:
         """A job was put into the mailbox. By the thread that did."""
 
@@ -151,6 +155,11 @@ class Hub:
     def has_jobs(self) -> bool:
         """Whether the mailbox holds something."""
         return bool(self.mailbox.jobs)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether jobs are there, or somebody sees to them."""
+        return self.has_jobs or (self._attendant is not None and self._attendant.is_there)
 
     # For servants.
 

@@ -7,19 +7,26 @@ from collections.abc import Mapping
 from typing import Any
 from weakref import WeakSet
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
 from txrpyc.blocking.attended import Attended
 from txrpyc.blocking.connection import Connection
 from txrpyc.blocking.workers import Workers
+from txrpyc.ending import Ending
 from txrpyc.protocol import RPyCProtocol
 
 __all__ = ["ResidentFactory"]
 
 _GRACE = 3.0
-"""Seconds that `close_all` waits for running methods, and again for `on_disconnect`."""
+"""Seconds that running methods get when the server ends, unless it is said otherwise."""
+
+_FLUSH = 3.0
+"""Seconds that a client gets to take what was sent to it."""
+
+_PARTING = 3.0
+"""Seconds that `on_disconnect` gets; and, before that, methods whose clients were told that they were cut off."""
 
 
 class ResidentFactory(Factory):
@@ -34,18 +41,28 @@ class ResidentFactory(Factory):
         reactor: the reactor of the transports.
         limit: the most worker threads: so many methods can wait for something at once.
         concurrency: how many requests of one connection may be carried out at once.
+        grace: seconds that running methods get when the server ends.
     """
 
     noisy = False
 
     def __init__(
-        self, service: Any, config: Mapping[str, Any], reactor: Any, *, limit: int = 1000, concurrency: int = 1
+        self,
+        service: Any,
+        config: Mapping[str, Any],
+        reactor: Any,
+        *,
+        limit: int = 1000,
+        concurrency: int = 1,
+        grace: float = _GRACE,
     ) -> None:
         self._service = service
         self._config = dict(config)
         self._reactor = reactor
         self._workers = Workers(reactor, limit)
         self._concurrency = concurrency
+        self._grace = grace
+        self._ending: Ending | None = None
         # Weak: a connection may be lost, but still have to tell its service so, after a method that runs.
         self._connections: WeakSet[Connection] = WeakSet()
 
@@ -61,30 +78,34 @@ class ResidentFactory(Factory):
         return connection.protocol
 
     def close_all(self) -> Deferred[None]:
-        """Close all connections and let their services know; then end the workers. Fires when that is done, or its
-        time is over.
+        """Let running methods end, close all connections and let their services know; then end the workers. Fires when
+        that is done, or its time is over. Called once more, it grants no more time.
         """
+        if self._ending is None:
+            self._ending = Ending(self._reactor, self._grace)
+            return Deferred.fromCoroutine(self._end(self._ending))
+        self._ending.hurry()
+        for connection in tuple(self._connections):
+            connection.protocol.abort()
+        return succeed(None)
+
+    async def _end(self, ending: Ending) -> None:
         connections = tuple(connection for connection in self._connections if not connection.serving.parted)
         gone = DeferredList([connection.protocol.when_lost() for connection in connections])
+        await ending.end(connection for connection in connections if connection.protocol.lost is None)
+        await ending.at_most(_FLUSH, gone)
         for connection in connections:
-            if connection.protocol.transport is not None:
-                connection.protocol.transport.loseConnection()
-        cut = self._reactor.callLater(_GRACE, self._cut, connections)
-        done: Deferred[None] = gone.addCallback(lambda _result: cut.cancel() if cut.active() else None)
-        done.addCallback(lambda _result: self._idle_within(_GRACE))
-        done.addCallback(lambda _result: self._part(connections))
-        done.addCallback(lambda _result: self._workers.stop())
-        return done
+            if connection.protocol.lost is None:
+                connection.drop()
+        await ending.at_most(_PARTING, self._workers.when_idle())
+        await ending.at_most(_PARTING, self._part(connections))
+        self._workers.stop()
 
-    def _cut(self, connections: tuple[Connection, ...]) -> None:
-        for connection in connections:
-            connection.drop()
-
-    def _part(self, connections: tuple[Connection, ...]) -> Deferred[None] | None:
+    def _part(self, connections: tuple[Connection, ...]) -> Deferred[None]:
         """Call `on_disconnect` where a method that does not end stands before it."""
         late = [connection for connection in connections if not connection.serving.parted]
         if not late:
-            return None
+            return succeed(None)
         parted: Deferred[None] = Deferred()
 
         def part() -> None:
@@ -94,7 +115,4 @@ class ResidentFactory(Factory):
 
         # In a thread of its own: the workers may all be at such methods.
         threading.Thread(target=part, name="txrpyc-part", daemon=True).start()
-        return parted.addTimeout(_GRACE, self._reactor, lambda _result, _timeout: None)
-
-    def _idle_within(self, seconds: float) -> Deferred[None]:
-        return self._workers.when_idle().addTimeout(seconds, self._reactor, lambda _result, _timeout: None)
+        return parted

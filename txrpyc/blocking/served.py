@@ -14,6 +14,7 @@ from txrpyc.blocking.asking import Answering
 from txrpyc.blocking.netref import is_netref
 from txrpyc.blocking.served_request import ServedRequest
 from txrpyc.core.consts import Verb
+from txrpyc.ending import cut_off, not_begun
 from txrpyc.host import ServiceHost
 from txrpyc.interfaces import IDispatcher
 from txrpyc.service import does_nothing
@@ -50,6 +51,7 @@ class Serving:
     Attributes:
         host: what the verbs know of the connection.
         parted: whether `on_disconnect` of the service was called.
+        running: the numbers of the requests that are being carried out.
     """
 
     _log = Logger()
@@ -60,6 +62,8 @@ class Serving:
         self._greets = greets
         self._greeted = not greets
         self.parted = False
+        self.running: set[int] = set()
+        self._refuses = False
         self._parting = Lock()  # taken for good, by whoever tells the service: at its end, a server may want to as well
 
     # For the protocol: in the thread that leads.
@@ -78,7 +82,8 @@ class Serving:
 
     def request_received(self, sequence: int, verb: int, arguments: tuple[Any, ...]) -> None:
         """Put the request into the mailbox."""
-        self._connection.hub.post(ServedRequest(self, sequence, verb, arguments).run)
+        request = ServedRequest(self, sequence, verb, arguments)
+        self._connection.hub.post(request.run if not self._refuses else lambda: self._run_late(request))
 
     def connection_lost(self, error: Exception) -> None:
         """Let the service know, by a last job if it is anything to it."""
@@ -88,7 +93,34 @@ class Serving:
             self._connection.hub.post(self.part)
         self._connection.ended()
 
+    # For a server that ends: in the thread that leads.
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether requests are being carried out, or wait for that."""
+        # Not only what is in `running`: a job that was just taken is not there yet, and its answer may not be sent yet.
+        return bool(self.running) or self._connection.hub.is_busy
+
+    def refuse_more(self) -> None:
+        """From now on refuse requests, but for those that come while one is carried out, which may depend on them."""
+        self._refuses = True
+
+    def cut_off(self) -> None:
+        """Answer with an error what is being carried out, or waits for that."""
+        for sequence in tuple(self.running):
+            self._connection.protocol.answer_error(sequence, cut_off())
+        for _number, job in tuple(self._connection.hub.mailbox.jobs):
+            request = getattr(job, "__self__", None)
+            if isinstance(request, ServedRequest):
+                self._connection.protocol.answer_error(request.sequence, not_begun())
+
     # Jobs.
+
+    def _run_late(self, request: ServedRequest) -> None:
+        if self.running:
+            request.run()
+        else:
+            self.finish(request.sequence, not_begun())
 
     def _greet(self) -> None:
         if self.parted:

@@ -10,6 +10,8 @@ __all__ = ["ServedRequest"]
 
 
 class _Serving(Protocol):
+    running: set[int]
+
     @property
     def host(self) -> Host: ...
 
@@ -19,30 +21,35 @@ class _Serving(Protocol):
 
 
 class ServedRequest:
-    """A request; it lets go of the arguments before it answers, so that releases travel with the answer.
+    """A request; `run` is the job. It lets go of the arguments before it answers, so that releases travel with the
+    answer.
 
     Args:
         serving: carries it out.
         sequence, verb, arguments: what came.
     """
 
-    __slots__ = ("_arguments", "_sequence", "_serving", "_verb")
+    __slots__ = ("_arguments", "_serving", "_verb", "sequence")
 
     def __init__(self, serving: _Serving, sequence: int, verb: int, arguments: tuple[Any, ...]) -> None:
         self._serving = serving
-        self._sequence = sequence
+        self.sequence = sequence
         self._verb = verb
         self._arguments = arguments
 
     def run(self) -> None:
-        """Do what is asked, and answer. The job."""
+        """Do what is asked, and answer."""
         arguments, self._arguments = self._arguments, ()
         serving = self._serving
+        sequence = self.sequence
+        serving.running.add(sequence)
         try:
             value = perform(serving.host, self._verb, arguments)
         except BaseException as error:
             del arguments
-            serving.finish(self._sequence, error)
+            serving.running.discard(sequence)
+            serving.finish(sequence, error)
         else:
             del arguments
-            serving.answer(self._sequence, value)
+            serving.running.discard(sequence)
+            serving.answer(sequence, value)

@@ -124,6 +124,21 @@ class Connection:
             self.protocol.outflow.flush()
             transport.loseConnection()
 
+    # For a server that ends. See `txrpyc.deferred.served.Serving`.
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the peer's requests are being carried out."""
+        return self._serving.is_busy
+
+    def refuse_more(self) -> None:
+        """From now on refuse the peer's requests."""
+        self._serving.refuse_more()
+
+    def cut_off(self) -> None:
+        """Answer the peer's requests with an error."""
+        self._serving.cut_off()
+
     def when_parted(self) -> Deferred[None]:
         """Give a Deferred that fires when the connection is gone and `on_disconnect` of the service has ended."""
         return self._serving.when_parted()

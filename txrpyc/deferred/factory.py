@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
 from txrpyc.core.config import make_rules
 from txrpyc.deferred.connection import Connection
 from txrpyc.deferred.service import Service, VoidService
+from txrpyc.ending import Ending
 from txrpyc.errors import ConfigurationError
 from txrpyc.protocol import RPyCProtocol
 
@@ -19,7 +20,10 @@ __all__ = ["ClientFactory", "ServerFactory"]
 
 
 _GRACE = 3.0
-"""Seconds that a server which ends waits for its clients' connections and its services."""
+"""Seconds that running methods get when the server ends, unless it is said otherwise."""
+
+_PARTING = 3.0
+"""Seconds that clients get to take what was sent to them, and services to learn that they are gone."""
 
 
 class _RPyCFactory(Factory):
@@ -75,7 +79,14 @@ def _installed_reactor() -> Any:
 
 
 class ServerFactory(_RPyCFactory):
-    """For ``endpoint.listen``. See the arguments of `ClientFactory`."""
+    """For ``endpoint.listen``. See the arguments of `ClientFactory`.
+
+    Attributes:
+        grace: seconds that running methods get when `close_all` is called.
+    """
+
+    grace = _GRACE
+    _ending: Ending | None = None
 
     def new_connection(self) -> Connection:
         """Make a connection that waits for its transport, and, a moment, for the peer to speak first."""
@@ -88,15 +99,22 @@ class ServerFactory(_RPyCFactory):
         return lambda: delayed.cancel() if delayed.active() else None
 
     def close_all(self) -> Deferred[Any]:
-        """Close all connections; give a Deferred that fires when they are gone and their services know.
-
-        Nobody is waited for longer than three seconds.
+        """Let what runs end, and close all connections; give a Deferred that fires when they are gone and their
+        services know, or the time for that is over. Called once more, it grants no more time.
         """
+        if self._ending is None:
+            self._ending = Ending(self.reactor, self.grace)
+            return Deferred.fromCoroutine(self._end(self._ending))
+        self._ending.hurry()
+        for connection in tuple(self.connections):
+            connection.protocol.abort()
+        return succeed(None)
+
+    async def _end(self, ending: Ending) -> None:
         connections = tuple(self.connections)
-        for connection in connections:
-            connection.leave()
-        done: Deferred[Any] = DeferredList([connection.when_parted() for connection in connections])
-        return done.addTimeout(_GRACE, self.reactor, lambda _result, _timeout: None)
+        parted: Deferred[Any] = DeferredList([connection.when_parted() for connection in connections])
+        await ending.end(connections)
+        await ending.at_most(_PARTING, parted)
 
 
 class ClientFactory(_RPyCFactory):

@@ -16,6 +16,7 @@ from txrpyc.core.brine import BRINABLE
 from txrpyc.core.consts import CALLATTR, Verb
 from txrpyc.core.verbs import perform
 from txrpyc.deferred.remote import RemoteObject, RemotePath, resolve
+from txrpyc.ending import cut_off, not_begun
 from txrpyc.errors import ConnectionLost
 from txrpyc.host import ServiceHost
 from txrpyc.interfaces import IDispatcher
@@ -88,6 +89,8 @@ class Serving:
         self._connection = connection
         self._greeted: Deferred[Any] = succeed(None)
         self._parted = False
+        self._running: set[int] = set()
+        self._refuses = False
         self._on_parted: list[Deferred[None]] = []
 
     # For the protocol.
@@ -100,6 +103,9 @@ class Serving:
 
     def request_received(self, sequence: int, verb: int, arguments: tuple[Any, ...]) -> None:
         """Carry out a request, and answer when its result is there."""
+        if self._refuses and not self._running:
+            self._refuse(not_begun(), sequence)
+            return
         try:
             value = self._carry_out(verb, arguments)
             is_plain = type(value) in BRINABLE
@@ -109,6 +115,7 @@ class Serving:
             self._refuse(error, sequence)
             return
         if not is_plain and issubclass(type(value), Deferred):
+            self._running.add(sequence)
             value.addCallbacks(self._answer, self._refuse_failure, callbackArgs=(sequence,), errbackArgs=(sequence,))
         else:
             self._connection.reply(sequence, value)
@@ -121,6 +128,22 @@ class Serving:
         )
         self._greeted.addErrback(lambda failure: self._log.failure("on_disconnect failed", failure))
         self._greeted.addCallback(self._has_parted)
+
+    # For a server that ends.
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether requests are being carried out."""
+        return bool(self._running)
+
+    def refuse_more(self) -> None:
+        """From now on refuse requests, but for those that come while one is carried out, which may depend on them."""
+        self._refuses = True
+
+    def cut_off(self) -> None:
+        """Answer with an error what is being carried out."""
+        for sequence in tuple(self._running):
+            self._refuse(cut_off(), sequence)
 
     def when_parted(self) -> Deferred[None]:
         """Give a Deferred that fires when the connection is gone and `on_disconnect` has ended."""
@@ -155,9 +178,11 @@ class Serving:
     # Results.
 
     def _answer(self, value: Any, sequence: int) -> None:
+        self._running.discard(sequence)
         self._connection.reply(sequence, value)
 
     def _refuse_failure(self, failure: Failure, sequence: int) -> None:
+        self._running.discard(sequence)
         assert failure.value is not None
         if failure.value.__traceback__ is None:
             failure.value.__traceback__ = failure.getTracebackObject()
