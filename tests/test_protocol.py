@@ -48,6 +48,9 @@ class Noting:
     def request_received(self, sequence: int, verb: int, arguments: tuple[Any, ...]) -> None:
         self.requests.append((sequence, verb, arguments))
 
+    def output_full(self, full: bool) -> None:
+        self.full = full
+
     def connection_lost(self, error: Exception) -> None:
         self.lost.append(error)
 

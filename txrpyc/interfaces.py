@@ -24,6 +24,11 @@ class IDispatcher(Interface):
         It must be answered once, now or later, with the protocol's `answer` or `answer_error` for this sequence number.
         """
 
+    def output_full(full: bool) -> None:
+        """The peer does not take what is sent to it, so nothing more of what it asks is to be begun; or, for False, it
+        does again. The first in any thread.
+        """
+
     def connection_lost(error: Exception) -> None:
         """The connection is gone, for the reason that the error gives. Called once, after every waiting request has
         failed.

@@ -11,7 +11,9 @@ may write.
    everything later goes behind it.
 3. Holding the lock (`corked`) collects frames, so that all answers to one read are one write.
 4. Frames may be held back for others that are about to come (`write_later`), but not for longer than a moment.
-5. After the connection is lost, frames are dropped.
+5. A peer that does not take what it is sent makes it pile up. From `high_water` on the outflow is full, and says so;
+   when half of that is left, it is not any more. It takes more all the same: it is for others to hold back.
+6. After the connection is lost, frames are dropped.
 """
 
 from __future__ import annotations
@@ -57,6 +59,9 @@ class Outflow:
     Attributes:
         handed_over: whether the socket was full, so that the reactor must run for the rest to be sent.
         on_held: called in the reactor's thread when there are frames but no transport; None calls nobody.
+        high_water: bytes that may wait for the socket.
+        full: whether there are more.
+        on_full: called when that begins, in any thread, and when it ends, in the reactor's; None calls nobody.
     """
 
     def __init__(self, in_reactor: Callable[[Callable[[], None]], None], threaded: bool) -> None:
@@ -68,6 +73,10 @@ class Outflow:
         self._socket: socket | None = None
         self.handed_over = False
         self.on_held: Callable[[], None] | None = None
+        self.high_water = 1 << 62
+        self.full = False
+        self.on_full: Callable[[bool], None] | None = None
+        self._backlog = 0  # bytes, while the socket is full
         self._lost = False
         self._held_since = 0.0
 
@@ -85,11 +94,13 @@ class Outflow:
         self._transport = self._socket = None
         self.handed_over = False
         self._frames.clear()
+        self._shrunk(0)
 
     def lose(self) -> None:
         """Drop everything from now on: the connection is gone."""
         self._lost = True
         self._frames.clear()
+        self._shrunk(0)
 
     def cork(self, several: bool) -> bool:
         """Collect what is written, by any thread, until `uncork` is called with what this gives.
@@ -127,6 +138,8 @@ class Outflow:
                 return
         else:
             self._frames.extend(frames)
+        if self.handed_over:
+            self._grown(self._backlog + sum(map(len, frames)))
         self.flush()
 
     def write_later(self, frames: list[bytes]) -> None:
@@ -137,6 +150,8 @@ class Outflow:
         if not self._frames:
             self._held_since = now
         self._frames.extend(frames)
+        if self.handed_over:
+            self._grown(self._backlog + sum(map(len, frames)))
         # Each time, and not before: it may look at once, and others may send what was there.
         flusher.watch(self)
         if now - self._held_since > _MOMENT:
@@ -183,6 +198,7 @@ class Outflow:
             sent = max(0, sent - len(piece))
         if rest:
             self._frames.extendleft(reversed(rest))
+            self._grown(sum(map(len, tuple(self._frames))))
             self._hand_over(self._drain)
 
     def _next_pieces(self) -> list[_Piece]:
@@ -217,6 +233,20 @@ class Outflow:
         else:
             function()
 
+    def _grown(self, backlog: int) -> None:
+        self._backlog = backlog
+        if backlog > self.high_water and not self.full and not self._lost:
+            self.full = True
+            if self.on_full is not None:
+                self.on_full(True)
+
+    def _shrunk(self, backlog: int) -> None:
+        self._backlog = backlog
+        if self.full and backlog <= self.high_water // 2:
+            self.full = False
+            if self.on_full is not None:
+                self.on_full(False)
+
     # In the reactor's thread.
 
     def _write_all(self) -> None:
@@ -234,8 +264,11 @@ class Outflow:
     def produce(self) -> None:
         """Give the transport, which has sent all it had, the next piece; if there is none, end the hand-over."""
         if self._frames:
-            self._transport.write(self._next_piece())
+            piece = self._next_piece()
+            self._transport.write(piece)
+            self._shrunk(max(0, self._backlog - len(piece)))
             return
         self._transport.unregisterProducer()
         self.handed_over = False
+        self._shrunk(0)
         self.flush()

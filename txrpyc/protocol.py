@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet import tcp
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import ITCPTransport
@@ -53,6 +54,7 @@ class RPyCProtocol(Protocol):
         session: what the bytes mean; its tables and rules.
         finding: how the peer's dialect is found; who makes the connection may give it a `redial` or `patience`.
         exchange: who waits for what; `send` and `answer` are its.
+        paused: whether nothing is to be read, as the peer does not take what is sent to it.
         read_elsewhere: whether another thread than the transport's calls `dataReceived` for the time being.
     """
 
@@ -92,8 +94,34 @@ class RPyCProtocol(Protocol):
         self._in_reactor = in_reactor
         self._answer_class = answer_class
         self._on_lost: list[Deferred[ConnectionLost]] = []
+        self.outflow.high_water = rules.high_water
+        self.outflow.on_full = self._output_full
+        self.paused = False
         self._broken: ProtocolError | None = None
         self._verdict: str | None = None
+
+    # For the outflow.
+
+    def _output_full(self, full: bool) -> None:
+        self._dispatcher.output_full(full)
+        self._in_reactor(self._pause if full else self._resume)
+
+    def pause(self) -> None:
+        """Read no more while the peer does not take what is sent to it, if that is possible. Any thread may call."""
+        self._in_reactor(self._pause)
+
+    def _pause(self) -> None:
+        # Not while an answer is waited for: it may be what the peer wants to be rid of before it reads.
+        if self.outflow.full and self.lost is None and not self.paused and not self.exchange.waiting:
+            self.paused = True
+            if not self.read_elsewhere and isinstance(self.transport, tcp.Connection):
+                self.transport.pauseProducing()
+
+    def _resume(self) -> None:
+        if self.paused:
+            self.paused = False
+            if not self.read_elsewhere and self.lost is None and isinstance(self.transport, tcp.Connection):
+                self.transport.resumeProducing()
 
     # For the face: asking.
 

@@ -77,6 +77,7 @@ class Hub:
     Attributes:
         mailbox: the jobs.
         sleepers: how many threads sleep.
+        holds: whether no job is to be begun: the peer does not take the answers.
     """
 
     def __init__(self, leadership: Leadership | None, attendant: Attendant | None = None) -> None:
@@ -89,6 +90,7 @@ class Hub:
         self._lead: dict[str, int] = {} if leadership is not None else {_LEADER: _RESIDENT}
         self._in_step = False
         self.sleepers = 0
+        self.holds = False
         # A resident connection's jobs are for workers alone, who see to it that not too many are under way at once.
         self.mailbox = Mailbox(open_to_all=leadership is not None)
         self._ended = False
@@ -103,6 +105,14 @@ class Hub:
             self.brought()
         if self._attendant is not None:
             self._attendant.job_came()
+
+    def hold(self, holds: bool) -> None:
+        """Begin no jobs from now on, or do so again. Any thread may call."""
+        self.holds = holds
+        if not holds and self.mailbox.jobs:
+            self.notify()
+            if self._attendant is not None:
+                self._attendant.job_came()
 
     def notify(self) -> None:
         """Let every sleeper look again whether its condition holds. Any thread may call."""
@@ -155,6 +165,11 @@ class Hub:
     def has_jobs(self) -> bool:
         """Whether the mailbox holds something."""
         return bool(self.mailbox.jobs)
+
+    @property
+    def wants(self) -> bool:
+        """Whether there is a job that may be begun."""
+        return bool(self.mailbox.jobs) and not self.holds
 
     @property
     def is_busy(self) -> bool:
@@ -217,7 +232,7 @@ class Hub:
             if deadline is not None:
                 left = deadline - monotonic()
             # Late, no jobs any more: a busy peer would keep this thread for ever.
-            if jobs and serve and (left is None or left > 0):
+            if jobs and serve and not self.holds and (left is None or left > 0):
                 job = self.mailbox.take(since, until)
                 if job is not None:
                     self.mailbox.run(job)
@@ -225,7 +240,7 @@ class Hub:
             if until is not None or self._ended or (left is not None and left <= 0):
                 return until is not None or bool(done())
             if not self._make_step(me, left, done):
-                self._sleep(lambda: done() or (serve and self.mailbox.offers(since)), left)
+                self._sleep(lambda: done() or (serve and not self.holds and self.mailbox.offers(since)), left)
 
     def lead_once(self, read: Callable[[], bool]) -> bool:
         """Lead a resident connection, whose reactor has lent its input to this thread, while `read` runs; give what it
@@ -252,7 +267,7 @@ class Hub:
         Args:
             worker: whether the connection is a resident one and this a thread of its workers, which may.
         """
-        job = self.mailbox.next() if worker else self.mailbox.take()
+        job = None if self.holds else self.mailbox.next() if worker else self.mailbox.take()
         if job is None:
             return False
         self.mailbox.run(job)

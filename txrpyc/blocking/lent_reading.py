@@ -67,7 +67,7 @@ class LentReading:
                 its descriptor is closed. Where a child process has inherited that, nobody could stop watching it
                 afterwards.
         """
-        if self._socket is not None:
+        if self._socket is not None or self._protocol.paused:
             return -1
         protocol, transport = self._protocol, self._protocol.transport
         sock = plain_socket(transport)
@@ -85,6 +85,8 @@ class LentReading:
         protocol.read_elsewhere = False
         self._socket = None
         vars(transport).pop("stopReading", None)
+        if protocol.paused:
+            return
         if protocol.lost is None and plain_socket(transport) is not None and not transport.disconnecting:  # type: ignore[union-attr]
             transport.startReading()  # type: ignore[union-attr]
 
@@ -98,7 +100,7 @@ class LentReading:
 
     def _receive(self) -> bool:
         sock = self._socket
-        if sock is None:
+        if sock is None or self._protocol.paused:
             return False
         try:
             data = sock.recv(_CHUNK)

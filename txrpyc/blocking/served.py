@@ -84,6 +84,8 @@ class Serving:
         """Put the request into the mailbox."""
         request = ServedRequest(self, sequence, verb, arguments)
         self._connection.hub.post(request.run if not self._refuses else lambda: self._run_late(request))
+        if self._connection.hub.holds:
+            self._connection.protocol.pause()
 
     def connection_lost(self, error: Exception) -> None:
         """Let the service know, by a last job if it is anything to it."""
@@ -92,6 +94,10 @@ class Serving:
         else:
             self._connection.hub.post(self.part)
         self._connection.ended()
+
+    def output_full(self, full: bool) -> None:
+        """Begin nothing more while the peer does not take its answers."""
+        self._connection.hub.hold(full)
 
     # For a server that ends: in the thread that leads.
 

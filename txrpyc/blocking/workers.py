@@ -87,7 +87,7 @@ class Workers:
 
     def come(self, connection: Attended) -> None:
         """Somebody shall do the jobs of a connection."""
-        if connection.queued or not connection.permits:
+        if connection.queued or not connection.permits or connection.hub.holds:
             return  # whoever is there looks again before leaving
         connection.queued = True
         if connection.slow:
@@ -247,7 +247,7 @@ class Workers:
         began = monotonic()
         done = worker.done
         try:
-            while connection.hub.has_jobs:
+            while connection.hub.wants:
                 if connection.permits and len(connection.hub.mailbox.jobs) > 1:
                     self.come(connection)  # for the next job, which need not wait for this one
                 connection.hub.do_job(True)
@@ -266,7 +266,7 @@ class Workers:
         if self._runner is worker and self._reading.acquire(blocking=False):
             self.lane.note(connection, now)
             self._reading.release()
-        if connection.hub.has_jobs:
+        if connection.hub.wants:
             self.come(connection)
 
     # In the reactor's thread.

@@ -111,6 +111,8 @@ class Rules:
         log_exceptions: without effect in rpyc 6; kept for its programs.
         sync_request_timeout: seconds that a blocking call waits for its answer; None means for ever.
         max_frame: the longest message, in bytes, that is sent or accepted, before compression and after inflation.
+        high_water: bytes that may wait to be sent, because the peer does not take them; while there are more, nothing
+            of the peer's is begun or read, and who sends waits.
         compression: "auto" compresses long messages unless the peer is on this machine, "always" as rpyc does,
             "never" not.
         ping_interval: seconds of quiet after which the peer is asked whether it is still there; None never asks. Only
@@ -139,6 +141,7 @@ class Rules:
     log_exceptions: bool = True
     sync_request_timeout: float | None = 30
     max_frame: int = DEFAULT_LIMIT
+    high_water: int = 1 << 24
     compression: str = "auto"
     ping_interval: float | None = None
     ping_patience: float | None = None
@@ -189,6 +192,8 @@ def rules_among(settings: Mapping[str, Any]) -> Rules:
         raise ConfigurationError(f"compression is 'auto', 'always' or 'never', not {values['compression']!r}")
     if values["protocol_version"] not in (None, 5, 6):
         raise ConfigurationError(f"protocol_version is 5, 6 or None, not {values['protocol_version']!r}")
+    if not isinstance(values["high_water"], int) or values["high_water"] < 0:
+        raise ConfigurationError(f"high_water is a number of bytes, 0 or more, not {values['high_water']!r}")
     for name in ("ping_interval", "ping_patience"):
         seconds = values[name]
         if seconds is not None and (not isinstance(seconds, (int, float)) or not seconds > 0):

@@ -96,6 +96,8 @@ class TurnOutflow(Outflow):
         if self._lost or not frames:
             return
         self._frames.extend(frames)
+        if self.handed_over:
+            self._grown(self._backlog + sum(map(len, frames)))
         if self.straight or len(self._frames) >= _MANY:
             self.straight = False
             self.flush()

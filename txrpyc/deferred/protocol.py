@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -44,22 +45,38 @@ class ReactorProtocol(RPyCProtocol):
         self._turns = TurnOutflow(soon, later)
         super().__init__(rules, maker, dispatcher, soon, threaded=False, answer_class=RemoteCall, outflow=self._turns)
         self._borrowed = self.session.borrowed
+        self._unsent: deque[tuple[RemoteCall, int, tuple[Any, ...]]] = deque()
         self._openings: dict[tuple[Identity, str | None], bytes] = {}
 
     # For the face.
 
     def request(self, verb: int, *arguments: Any) -> RemoteCall:
-        """Ask the peer for something. See `RPyCProtocol.request`."""
+        """Ask the peer for something. See `RPyCProtocol.request`. While the peer does not take what is sent to it, the
+        request waits, too, and is not even encoded.
+        """
         call = RemoteCall(self.give_up)
+        if self._turns.full:
+            self._unsent.append((call, verb, arguments))
+        else:
+            self._ask(call, verb, arguments)
+        return call
+
+    def _ask(self, call: RemoteCall, verb: int, arguments: tuple[Any, ...]) -> None:
         try:
             self.send(call, verb, arguments)
         except EncodingError:
             call.errback(Failure())
-        return call
+
+    def _output_full(self, full: bool) -> None:
+        super()._output_full(full)
+        while self._unsent and not self._turns.full:
+            call, verb, arguments = self._unsent.popleft()
+            if not call.called:  # it was cancelled
+                self._ask(call, verb, arguments)
 
     def call(self, owner: RemoteObject, name: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RemoteCall:
         """Ask the peer to call a method of an object, or the object, if the name is None. Otherwise as `request`."""
-        if self.exchange.at_ease and not kwargs and not self._borrowed.released:
+        if self.exchange.at_ease and not kwargs and not self._borrowed.released and not self._turns.full:
             opening = self._openings.get((identity_of(owner), name)) or self._opening_of(owner, name)
             sequence = self.session.next_sequence()
             frame = write_call(sequence, opening, args, self.session.rules.max_frame)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from types import CoroutineType
 from typing import Any, Protocol
@@ -91,6 +92,8 @@ class Serving:
         self._parted = False
         self._running: set[int] = set()
         self._refuses = False
+        self._holds = False
+        self._held: deque[tuple[int, int, tuple[Any, ...]]] = deque()
         self._on_parted: list[Deferred[None]] = []
 
     # For the protocol.
@@ -103,6 +106,10 @@ class Serving:
 
     def request_received(self, sequence: int, verb: int, arguments: tuple[Any, ...]) -> None:
         """Carry out a request, and answer when its result is there."""
+        if self._holds:
+            self._held.append((sequence, verb, arguments))
+            self._connection.protocol.pause()
+            return
         if self._refuses and not self._running:
             self._refuse(not_begun(), sequence)
             return
@@ -128,6 +135,12 @@ class Serving:
         )
         self._greeted.addErrback(lambda failure: self._log.failure("on_disconnect failed", failure))
         self._greeted.addCallback(self._has_parted)
+
+    def output_full(self, full: bool) -> None:
+        """Begin nothing more while the peer does not take its answers."""
+        self._holds = full
+        while self._held and not self._holds:
+            self.request_received(*self._held.popleft())
 
     # For a server that ends.
 
