@@ -35,6 +35,7 @@ COMPILED = [
     "txrpyc/core/consts.py",
     "txrpyc/core/envelope.py",
     "txrpyc/core/frame.py",
+    "txrpyc/core/holding.py",
     "txrpyc/core/identity.py",
     "txrpyc/core/inspection.py",
     "txrpyc/core/objects.py",

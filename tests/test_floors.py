@@ -40,6 +40,7 @@ FLOORS = {
     "txrpyc.core.boxing": 2,
     "txrpyc.core.unboxing": 2,
     "txrpyc.core.identity": 2,
+    "txrpyc.core.holding": 2,
     "txrpyc.core.inspection": 2,
     "txrpyc.core.objects": 2,
     "txrpyc.core.events": 2,

@@ -31,8 +31,9 @@ from txrpyc.core.consts import CALL, CALLATTR, DEL, EXCEPTION, INSPECT, LABEL_VA
 from txrpyc.core.envelope import Dialect, heads_of, read_head
 from txrpyc.core.events import BadRequest, Event, Failure, OtherDialect, Reply, Request
 from txrpyc.core.frame import Compression, FrameDecoder, frame_of
-from txrpyc.core.identity import Identity, class_of
-from txrpyc.core.inspection import Methods, boxed_offer, known_offer, remember_offer
+from txrpyc.core.holding import Holding
+from txrpyc.core.identity import Identity
+from txrpyc.core.inspection import Methods, boxed_offer
 from txrpyc.core.objects import BorrowedTable, LentTable
 from txrpyc.core.unboxing import ProxyMaker, Unboxer, Unmade, read_verb
 from txrpyc.core.usual import UsualReader, opening_of_call, write_boxed_reply, write_call, write_release, write_reply
@@ -50,21 +51,6 @@ _VERBS: Final = {int(verb): b"\x11" + dump(int(verb)) for verb in Verb}
 
 class Proxies(ProxyReader, ProxyMaker, Protocol):
     """What a face provides: it makes proxies, and knows them."""
-
-
-class _Held:
-    """A message that waits for classes to be inspected."""
-
-    __slots__ = ("finish", "missing")
-
-    def __init__(self, finish: Callable[[], Event], missing: set[tuple[str, int, bool]]) -> None:
-        self.finish = finish
-        self.missing = missing
-
-
-def _is_method(pair: Any) -> bool:
-    """Tell whether something is a name and a docstring, or None."""
-    return type(pair) is tuple and len(pair) == 2 and type(pair[0]) is str and (pair[1] is None or type(pair[1]) is str)
 
 
 class Session:
@@ -107,9 +93,7 @@ class Session:
         self._unconfirmed: list[tuple[int, list[bytes]]] | None = None if self.dialect else []
         self.urgent: deque[bytes] = deque()
         self.receipts: deque[bytes] = deque()
-        self._inspections: dict[int, Identity] = {}
-        self._held_requests: deque[_Held] = deque()
-        self._held_answers: list[_Held] = []
+        self._holding = Holding(maker, self._unboxer, self.borrowed, self._inspect)
 
     # Asked by the protocol: what to send.
 
@@ -262,7 +246,7 @@ class Session:
     @property
     def at_ease(self) -> bool:
         """Whether the peer speaks the newer dialect, and all that it has sent has been taken in and handed out."""
-        held = self._held_requests or self._held_answers or self._inspections
+        held = self._holding.requests or self._holding.answers or self._holding.inspections
         return self.dialect is Dialect.V6 and self._unconfirmed is None and not (held or self._decoder.buffered)
 
     def take_back(self, sequence: int, identity: Identity, count: int) -> None:
@@ -281,21 +265,21 @@ class Session:
                 self._unconfirmed = None
             if dialect is not self.dialect:
                 self._speak(dialect)
-            if message == REPLY and not self._inspections:
+            if message == REPLY and not self._holding.inspections:
                 event = self._reply(sequence, payload, start)
             else:
                 event = self._message(message, sequence, payload, start)
             if event is not None:
                 events.append(event)
-            if self._held_requests or self._held_answers:
-                events += self._resumed()
+            if self._holding.requests or self._holding.answers:
+                events += self._holding.resumed()
         return events
 
     def _message(self, message: int, sequence: int, payload: bytes, start: int) -> Event | None:
         if message == REQUEST:
             return self._request(sequence, payload, start)
-        if sequence in self._inspections:
-            self._learn(self._inspections.pop(sequence), message, payload, start)
+        if sequence in self._holding.inspections:
+            self._holding.learn(sequence, message, payload, start)
             return None
         if message == REPLY:
             return self._reply(sequence, payload, start)
@@ -319,21 +303,14 @@ class Session:
             if type(arguments) is not tuple:
                 raise ProtocolError("a request whose arguments are not a tuple")
         except (ProtocolError, UnknownReference) as error:
-            self._drop(unmade)
+            self._holding.drop(unmade)
             load_from(payload, start)  # if it is not even brine, the connection cannot go on
-            return self._in_order(BadRequest(sequence, error))
+            return self._holding.in_order(BadRequest(sequence, error))
         if not unmade:
             event = Request(sequence, verb, arguments)
             # What the peer sends next may wait for this inspection, and what we hold for that.
-            return event if verb == INSPECT else self._in_order(event)
-        held = _Held(lambda: Request(sequence, verb, self._unboxer.settle(arguments)), self._inspect(unmade))
-        self._held_requests.append(held)
-        return None
-
-    def _in_order(self, event: Event) -> Event | None:
-        if not self._held_requests:
-            return event
-        self._held_requests.append(_Held(lambda: event, set()))
+            return event if verb == INSPECT else self._holding.in_order(event)
+        self._holding.hold_request(lambda: Request(sequence, verb, self._unboxer.settle(arguments)), unmade)
         return None
 
     def _reply(self, sequence: int, payload: bytes, start: int) -> Event | None:
@@ -341,79 +318,27 @@ class Session:
         try:
             value = self._unboxer.decode(payload, start, unmade)
         except (ProtocolError, UnknownReference) as error:
-            self._drop(unmade)
+            self._holding.drop(unmade)
             load_from(payload, start)
             return Failure(sequence, error) if self._expects(sequence) else None
         if not self._expects(sequence):
             # Too late, or unasked for. The proxies in it die here, which gives them back.
-            self._drop(unmade)
+            self._holding.drop(unmade)
             return None
         if not unmade:
             return Reply(sequence, value)
-        self._held_answers.append(_Held(lambda: Reply(sequence, self._unboxer.settle(value)), self._inspect(unmade)))
+        self._holding.hold_answer(lambda: Reply(sequence, self._unboxer.settle(value)), unmade)
         return None
 
-    # Messages that wait for classes.
-
-    def _inspect(self, unmade: list[Unmade]) -> set[tuple[str, int, bool]]:
-        """Ask for the classes that nobody asked for yet; give all that are needed."""
-        needed = set()
-        asked = {class_of(identity) for identity in self._inspections.values()}
-        for hole in unmade:
-            kind = class_of(hole.identity)
-            needed.add(kind)
-            if kind not in asked:
-                asked.add(kind)
-                sequence = self.next_sequence()
-                self._inspections[sequence] = hole.identity
-                body = dump((INSPECT, (LABEL_VALUE, (hole.identity,))))
-                self.urgent += self._sealed(REQUEST, sequence, body)
-        return needed
-
-    def _learn(self, identity: Identity, message: int, payload: bytes, start: int) -> None:
-        """Take the answer to an inspection. A peer that refuses it gets proxies without special methods."""
-        self._maker.learn(identity, self._offer(payload, start) if message == REPLY else ())
-        kind = class_of(identity)
-        for held in itertools.chain(self._held_requests, self._held_answers):
-            held.missing.discard(kind)
-
-    def _offer(self, payload: bytes, start: int) -> Methods:
-        """Read the answer to an inspection; nothing if it is not a good one."""
-        content = payload[start:]
-        known = known_offer(content)
-        if known is not None:
-            return known
-        offered: Any = None
-        unmade: list[Unmade] = []
-        try:
-            offered = self._unboxer.decode(payload, start, unmade)
-        except (ProtocolError, UnknownReference):
-            load_from(payload, start)
-        self._drop(unmade)
-        # Plain tuples only: going over a proxy would ask the peer.
-        methods = tuple(filter(_is_method, offered)) if type(offered) is tuple else ()
-        remember_offer(content, methods)
-        return methods
-
-    def _resumed(self) -> list[Event]:
-        events: list[Event] = []
-        while self._held_requests and not self._held_requests[0].missing:
-            events.append(self._held_requests.popleft().finish())
-        for held in [held for held in self._held_answers if not held.missing]:
-            self._held_answers.remove(held)
-            events.append(held.finish())
-        return events
-
-    def _drop(self, unmade: list[Unmade]) -> None:
-        for hole in unmade:
-            self.borrowed.drop(hole.identity)
+    def _inspect(self, identity: Identity) -> int:
+        sequence = self.next_sequence()
+        self.urgent += self._sealed(REQUEST, sequence, dump((INSPECT, (LABEL_VALUE, (identity,)))))
+        return sequence
 
     def close(self) -> None:
         """Forget all that the peer lent and borrowed: the connection is gone."""
         self.lent.clear()
         self.borrowed.clear()
-        self._held_requests.clear()
-        self._held_answers.clear()
-        self._inspections.clear()
+        self._holding.clear()
         self.urgent.clear()
         self.receipts.clear()
