@@ -696,9 +696,12 @@ class LentTests(ServerTestCase):
             self.assertIs(await self.busy(client), server)
 
     async def test_now_and_then(self) -> None:
-        """A connection that calls now and then is not lent."""
+        """A connection that calls now and then is not lent, once it is not new any more."""
+        client, server = await self.lane()
         self.patch(lane_module, "_BUSY", -1.0)
-        client = await self.dial(await self.serve())
+        self.patch(lane_module, "_QUIET", 0.001)
+        self.factory._workers.lane.wake()
+        await self.until(lambda: not server.read_elsewhere)
         for _ in range(100):
             self.assertEqual(await client.root.add(1, 2), 3)
         self.assertFalse(self.servers[0].read_elsewhere)
@@ -975,14 +978,14 @@ class LosingTests(ServerTestCase):
         client, server = await self.lane()
         inside, may_go_on = threading.Event(), threading.Event()
         self.addCleanup(may_go_on.set)
-        receive = server.dataReceived
+        receive = server.take_in
 
         def slowly(data: bytes) -> Any:
             inside.set()
             may_go_on.wait(PATIENCE)
             return receive(data)
 
-        server.dataReceived = slowly
+        server.take_in = slowly
         answer, data = self.call(client, "note", "too late")
         answer.addErrback(lambda failure: failure.trap(ConnectionLost))
         client.protocol.transport.write(data)

@@ -167,11 +167,6 @@ class Hub:
         return bool(self.mailbox.jobs)
 
     @property
-    def wants(self) -> bool:
-        """Whether there is a job that may be begun."""
-        return bool(self.mailbox.jobs) and not self.holds
-
-    @property
     def is_busy(self) -> bool:
         """Whether jobs are there, or somebody sees to them."""
         return self.has_jobs or (self._attendant is not None and self._attendant.is_there)

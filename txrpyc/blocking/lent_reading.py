@@ -32,11 +32,13 @@ class LendingProtocol(RPyCProtocol):
 
     on_read: Callable[[], None]
 
+    take_in = RPyCProtocol.dataReceived
+    """For the borrower: takes bytes."""
+
     def dataReceived(self, data: bytes) -> None:
-        """Take bytes."""
-        super().dataReceived(data)
-        if not self.read_elsewhere:
-            self.on_read()
+        """Take bytes, from the reactor."""
+        self.take_in(data)
+        self.on_read()
 
 
 class LentReading:
@@ -51,7 +53,7 @@ class LentReading:
 
     _log = Logger()
 
-    def __init__(self, protocol: RPyCProtocol, hub: Hub) -> None:
+    def __init__(self, protocol: LendingProtocol, hub: Hub) -> None:
         self._protocol = protocol
         self._hub = hub
         self._socket: socket | None = None
@@ -111,7 +113,7 @@ class LentReading:
         if not data:
             return False
         try:
-            self._protocol.dataReceived(data)
+            self._protocol.take_in(data)
         except Exception:
             if self._protocol.lost is None:
                 self._log.failure("reading from {peer} failed; closing the connection", peer=self._protocol.peer_name)

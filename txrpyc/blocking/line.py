@@ -77,10 +77,11 @@ class Line:
         hub = attended.hub = Hub(None, attended)
         soon = reactor.callFromThread
         connection._set_up(root, config, hub, reactor, soon, greets=True, kind=LendingProtocol)
-        cast(LendingProtocol, connection.protocol).on_read = attended.has_read
+        protocol = cast(LendingProtocol, connection.protocol)
+        protocol.on_read = attended.has_read
         connection.protocol.finding.patience = connection.call_later
         attended.drop = connection.drop
-        attended.reading = LentReading(connection.protocol, hub)
+        attended.reading = LentReading(protocol, hub)
         return connection
 
     def _set_up(

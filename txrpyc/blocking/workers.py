@@ -244,13 +244,15 @@ class Workers:
         except IndexError:
             return  # there are threads at it, which look again before they leave
         worker.at = connection
+        hub = connection.hub
+        jobs = hub.mailbox.jobs
         began = monotonic()
         done = worker.done
         try:
-            while connection.hub.wants:
-                if connection.permits and len(connection.hub.mailbox.jobs) > 1:
+            while jobs and not hub.holds:
+                if len(jobs) > 1 and connection.permits:
                     self.come(connection)  # for the next job, which need not wait for this one
-                connection.hub.do_job(True)
+                hub.do_job(True)
                 worker.done += 1
                 if self._queue:
                     break
@@ -266,7 +268,7 @@ class Workers:
         if self._runner is worker and self._reading.acquire(blocking=False):
             self.lane.note(connection, now)
             self._reading.release()
-        if connection.hub.wants:
+        if jobs and not hub.holds:
             self.come(connection)
 
     # In the reactor's thread.
