@@ -10,6 +10,7 @@ Everything that waits ends exactly once: whoever takes a Deferred out of the tab
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import gmtime, strftime
 from typing import Any
 
 from twisted.internet import tcp
@@ -232,7 +233,7 @@ class RPyCProtocol(Protocol):
         """Take the connection for gone, for the reason in words. Does nothing the second time."""
         if self.lost is not None:
             return
-        self.exchange.lost = ConnectionLost(why)
+        self.exchange.lost = ConnectionLost(f"{why}, at {strftime('%H:%M:%S UTC on %Y-%m-%d', gmtime())}")
         self.exchange.at_ease = False
         self.outflow.lose()
         self.session.close()
