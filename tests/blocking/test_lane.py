@@ -90,6 +90,9 @@ class LaneTestCase(BlockingTestCase):
 class Nobody:
     """Stands for the workers where they have nothing to do."""
 
+    def __init__(self) -> None:
+        self.inside: dict[int, list[Attended]] = {}
+
     def come(self, connection: Attended) -> None:
         pass
 
@@ -939,7 +942,7 @@ class LosingTests(ServerTestCase):
             self.assertEqual(answer, 3)
             self.keep_calling(client)
 
-        client.root.add(1, 2).addCallbacks(again, lambda failure: failure.trap(ConnectionLost) and None)
+        client.root.add(1, 2).addCallbacks(again, lambda failure: failure.trap(EOFError) and None)
 
     async def test_broken(self) -> None:
         """Bytes that mean nothing end the connection."""
