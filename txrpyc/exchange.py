@@ -89,7 +89,8 @@ class Exchange:
         Raises:
             EncodingError: an argument cannot be sent. Nothing was, and the receiver will get nothing.
         """
-        if self.lost is not None:
+        lost = self.lost  # not self.lost itself: compiled, what was None once is held to be None for good
+        if lost is not None:
             receiver.deliver_error(self.gone())
             return
         session = self._session

@@ -119,6 +119,13 @@ class Outflow:
 
     # For everybody.
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether there are frames that somebody is about to send: another thread, or this one, which a signal handler
+        or a destructor has interrupted.
+        """
+        return bool(self._frames) and not self.handed_over
+
     def write(self, frames: list[bytes]) -> None:
         """Send frames behind all others. Any thread may call, also inside a garbage collection; never waits."""
         if self._lost or not frames:

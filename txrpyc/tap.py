@@ -81,7 +81,9 @@ class Options(usage.Options):
             "workers",
             "w",
             1000,
-            "The most threads that run methods at once. Clients beyond wait for a free one; idle clients need none.",
+            "The most threads that run methods at once. Clients beyond wait for a free one; idle clients need none. "
+            "A method that waits for a client, its own or another, keeps its thread, which serves that client "
+            "meanwhile: so clients that call each other through the server go on at any limit.",
         ],
         [
             "grace",

@@ -177,7 +177,7 @@ class WaitTests(HubTestCase):
         begun, may_end = self.park()
         waiters = [Waiting(lambda: self.hub.wait(lambda: len(self.seen) >= 2)) for _ in range(2)]
         begun.wait(30)
-        self.until(lambda: self.hub.sleepers == 1)
+        self.until(lambda: len(self.hub.sleepers) == 1)
 
         def interrupted() -> None:
             self.leadership.on_step = lambda: self.seen.append("step")
@@ -348,6 +348,15 @@ class Attendant:
 
     def sleeps(self) -> None:
         self.told.append(("sleeps", threading.get_ident()))
+
+    def woke(self) -> None:
+        pass
+
+    def may_help(self, since: int) -> bool:
+        return False
+
+    def help(self, since: int) -> bool:
+        return False
 
     def ended(self) -> None:
         self.told.append(("ended", self.hub.ended))
@@ -656,6 +665,15 @@ class Nobody:
 
     def sleeps(self) -> None:
         pass
+
+    def woke(self) -> None:
+        pass
+
+    def may_help(self, since: int) -> bool:
+        return False
+
+    def help(self, since: int) -> bool:
+        return False
 
     def ended(self) -> None:
         pass

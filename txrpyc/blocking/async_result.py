@@ -203,7 +203,9 @@ class AsyncResult:
             timer()
         self._deadline = None if timeout is None else monotonic() + timeout
         if timeout is not None and self._state is _PENDING:
-            self._cancel_timer = self._connection.call_later(timeout, self._expire_if_due)
+            cancel = self._cancel_timer = self._connection.call_later(timeout, self._expire_if_due)
+            if self._state is not _PENDING:  # it ended this very moment, and may not have seen the timer
+                cancel()
 
     @property
     def ready(self) -> bool:

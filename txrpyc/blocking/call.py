@@ -21,15 +21,16 @@ class Call:
         sequence: the number of the request; None until it is sent.
         value: the result.
         error: the exception that the request led to; None if there is a result.
+        arrived: once the answer is there, how many jobs had come before it; empty until then.
         done: gives whether the answer is there; without a call of Python's, as who waits asks more than once.
     """
 
-    __slots__ = ("_done", "_hub", "done", "error", "sequence", "value")
+    __slots__ = ("_hub", "arrived", "done", "error", "sequence", "value")
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._done: list[bool] = []
-        self.done = self._done.__len__
+        self.arrived: list[int] = []
+        self.done = self.arrived.__len__
         self.sequence: int | None = None
         self.value: Any = None
         self.error: BaseException | None = None
@@ -37,14 +38,14 @@ class Call:
     def deliver(self, value: Any) -> None:
         """Take the result."""
         self.value = value
-        self._done.append(True)
+        self.arrived.append(self._hub.mailbox.posted)
         if self._hub.sleepers:
             self._hub.brought()
 
     def deliver_error(self, error: BaseException) -> None:
         """Take the exception."""
         self.error = error
-        self._done.append(True)
+        self.arrived.append(self._hub.mailbox.posted)
         if self._hub.sleepers:
             self._hub.brought()
 
@@ -78,7 +79,7 @@ def ask(
     deadline = None if timeout is None else monotonic() + timeout
     call = Call(hub)
     send(call, verb, arguments)
-    while not hub.wait(call.done, deadline, since=since, checked=True):
+    while not hub.wait(call.done, deadline, since=since, checked=True, arrived=call.arrived):
         # Whoever takes it out of the table of those who wait ends it; if that was the reader, it is about to.
         if call.sequence is not None and forget(call.sequence) is not None:
             if deadline is not None and monotonic() >= deadline:

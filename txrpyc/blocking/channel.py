@@ -5,25 +5,55 @@ business, not theirs.
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable
 from contextlib import suppress
+from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import Any
 
 from txrpyc.errors import ConnectionLost
 
-__all__ = ["Channel", "SocketStream"]
+__all__ = ["CONNECT_TIMEOUT", "Channel", "SocketStream"]
 
-_CONNECT_TIMEOUT = 10.0
-"""Seconds to wait for a TCP connection to be made, for each address of the host."""
+CONNECT_TIMEOUT = 10.0
+"""Seconds to wait for a connection to be made, with looking up the name, and trying each address of the host."""
+
+_LEAST = 0.001
+"""Seconds for an address, at least: none would mean not to wait."""
 
 
-def _addresses(host: str, port: int, family: socket.AddressFamily) -> list[Any]:
+def _addresses(host: str, port: int, family: socket.AddressFamily, timeout: float | None) -> list[Any]:
     """Give the addresses of a host. One that is written in numbers is not looked up, which would take a while."""
     if type(host) is str and type(port) is int:
         with suppress(OSError):
             socket.inet_pton(family, host)
             return [(host, port)]
-    return [found[-1] for found in socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)]
+    return [found[-1] for found in _look_up(host, port, family, timeout)]
+
+
+def _look_up(host: str, port: int, family: socket.AddressFamily, timeout: float | None) -> list[Any]:
+    """Ask the system for a host's addresses. As nothing interrupts it, a thread does, which is left alone when the time
+    is over.
+    """
+    if timeout is None:
+        return socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
+    found: SimpleQueue[tuple[list[Any], OSError | None]] = SimpleQueue()
+
+    def look() -> None:
+        try:
+            found.put((socket.getaddrinfo(host, port, family, socket.SOCK_STREAM), None))
+        except OSError as error:
+            found.put(([], error.with_traceback(None)))
+
+    threading.Thread(target=look, name="txrpyc-lookup", daemon=True).start()
+    try:
+        addresses, error = found.get(timeout=timeout)
+    except Empty:
+        raise TimeoutError(f"looking up {host!r} took longer than {timeout:g} seconds") from None
+    if error is not None:
+        raise error
+    return addresses
 
 
 class SocketStream:
@@ -44,7 +74,7 @@ class SocketStream:
 
     @classmethod
     def connect(
-        cls, host: str, port: int, ipv6: bool = False, timeout: float | None = _CONNECT_TIMEOUT, keepalive: bool = False
+        cls, host: str, port: int, ipv6: bool = False, timeout: float | None = CONNECT_TIMEOUT, keepalive: bool = False
     ) -> SocketStream:
         """Connect to a TCP port. Raises what the socket raises: `ConnectionRefusedError`, `socket.gaierror`,
         `TimeoutError`.
@@ -52,15 +82,18 @@ class SocketStream:
         Args:
             host, port: where to.
             ipv6: whether to use IPv6; otherwise IPv4.
-            timeout: seconds for each address that the host has; None means the operating system's own limit.
+            timeout: seconds for all of it; of what the lookup of the name has left, each address that the host has
+                gets its share. None means the operating system's own limits.
             keepalive: without effect: TCP keepalive is always on.
         """
         family = socket.AF_INET6 if ipv6 else socket.AF_INET
-        addresses = _addresses(host, port, family)
+        deadline = None if timeout is None else monotonic() + timeout
+        addresses = _addresses(host, port, family, timeout)
         for index, address in enumerate(addresses):
             sock = socket.socket(family, socket.SOCK_STREAM)
             try:
-                sock.settimeout(timeout)
+                if deadline is not None:
+                    sock.settimeout(max(_LEAST, (deadline - monotonic()) / (len(addresses) - index)))
                 sock.connect(address)
             except OSError:
                 sock.close()
@@ -71,7 +104,7 @@ class SocketStream:
         raise socket.gaierror(f"no address for {host!r}")
 
     @classmethod
-    def unix_connect(cls, path: str, timeout: float | None = _CONNECT_TIMEOUT) -> SocketStream:
+    def unix_connect(cls, path: str, timeout: float | None = CONNECT_TIMEOUT) -> SocketStream:
         """Connect to a unix socket. Raises what the socket raises."""
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from txrpyc.blocking.channel import Channel, SocketStream
+from txrpyc.blocking.channel import CONNECT_TIMEOUT, Channel, SocketStream
 from txrpyc.blocking.connection import Connection
 from txrpyc.blocking.reactor_thread import refuse_reactor_thread
 from txrpyc.blocking.services import VoidService
@@ -45,6 +45,7 @@ def connect(
     config: _Config = {},  # noqa: B006
     ipv6: bool = False,
     keepalive: bool = False,
+    timeout: float | None = CONNECT_TIMEOUT,
 ) -> Connection:
     """Connect to a server's TCP port.
 
@@ -55,14 +56,15 @@ def connect(
         config: settings that differ from `DEFAULT_CONFIG`.
         ipv6: whether to use IPv6; otherwise IPv4.
         keepalive: without effect: TCP keepalive is always on.
+        timeout: seconds for looking up the name and connecting; None means the operating system's own limits.
 
     Raises:
-        OSError: what the socket raises: `ConnectionRefusedError`, `socket.gaierror`, `TimeoutError` (after ten
-            seconds for each address).
+        OSError: what the socket raises: `ConnectionRefusedError`, `socket.gaierror`, `TimeoutError`.
         Other: as `connect_channel`.
     """
     refuse_reactor_thread("connect()", "use txrpyc.deferred.connect()")
-    return connect_stream(SocketStream.connect(host, port, ipv6=ipv6, keepalive=keepalive), service, config)
+    stream = SocketStream.connect(host, port, ipv6=ipv6, timeout=timeout, keepalive=keepalive)
+    return connect_stream(stream, service, config)
 
 
 def unix_connect(path: str, service: Any = VoidService, config: _Config = {}) -> Connection:  # noqa: B006

@@ -7,6 +7,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Any
 
+from twisted.logger import Logger
 from twisted.python import threadable
 
 from txrpyc.blocking.async_result import AsyncResult
@@ -26,7 +27,10 @@ _FLOOD = 0.0001
 """Seconds between two asynchronous requests, at most, for the second to be held back, for a moment, for a third."""
 
 _CLOSE_GRACE = 2.0
-"""Seconds that `close` waits for the peer to take note."""
+"""Seconds that `close` waits for the peer to take note, and to take what is still to be sent."""
+
+_CUT_GRACE = 0.1
+"""Seconds, at least, for whoever runs the reactor to close the transport, or to cut it."""
 
 
 class Connection(Line):
@@ -44,6 +48,8 @@ class Connection(Line):
     _remote_root: Any = None
     _asked = 0.0
     _closing = False
+    _late = False
+    _log = Logger()
 
     # What programs see.
 
@@ -117,22 +123,22 @@ class Connection(Line):
             EncodingError: an argument cannot be sent.
         """
         result = AsyncResult(self)
-        if timeout is not None:
-            result.set_expiry(timeout)
-        now = monotonic()
+        now = monotonic()  # what is long takes a while to be encoded, and copied
         self.protocol.send(result, handler, args, now - self._asked < _FLOOD)
         self._asked = now
+        if timeout is not None:
+            result.set_expiry(now + timeout - monotonic())
         if self.protocol.outflow.handed_over:
-            self._push_out(timeout)
+            self._push_out(now, timeout)
         return result
 
-    def _push_out(self, timeout: float | None) -> None:
+    def _push_out(self, since: float, timeout: float | None) -> None:
         """Wait until the socket has taken what was sent: nobody else may run the reactor for some time."""
         if not self.may_wait:
             return
         limits = [limit for limit in (timeout, self.config.rules.sync_request_timeout) if limit is not None]
         outflow = self.protocol.outflow
-        self.hub.wait(lambda: not outflow.handed_over, monotonic() + min(limits) if limits else None, serve=False)
+        self.hub.wait(lambda: not outflow.handed_over, since + min(limits) if limits else None, serve=False)
 
     # Serving.
 
@@ -191,31 +197,54 @@ class Connection(Line):
 
     def close(self) -> None:
         """Close the connection, and wait until it is closed: the peer is told, and gets two seconds. Does nothing the
-        second time.
+        second time. In the middle of input or output, as from a signal handler, it returns at once, and whoever waits
+        next, or a `BgServingThread`, closes it.
 
         What still waits for an answer fails with `ConnectionLost`. `on_disconnect` of this side's service has been
         called, unless it is still at it.
         """
-        if self._closing:
-            self._finish()
-            return
-        if self.protocol.lost is None:
+        if self.protocol.lost is None and not self._closing:
             refuse_reactor_thread("close()", "use txrpyc.deferred, or drop()")
-        self._closing = True
-        before_closed = self.config["before_closed"]
-        if self.protocol.lost is None:
-            try:
-                if before_closed is not None:
-                    before_closed(self.root)
-                self._tell_peer()
-            except (ConnectionLost, AsyncResultTimeout):
-                pass
-            except Exception:
-                if not self.config["close_catchall"]:
-                    raise
-            finally:
-                self._part()
+        if self.hub.leading:
+            self._close_later()
+        elif not self._closing or self._late:
+            self._closing = True
+            self._late = False
+            self._close()
         self._finish()
+
+    def _close_later(self) -> None:
+        """Close behind this step, in the midst of which a signal handler, a destructor or a log observer is."""
+        if not self._closing:
+            self._closing = self._late = True
+            self.hub.hold(False)
+            self.hub.post(self._close_late)
+            self.hub.interrupt()
+
+    def _close_late(self) -> None:
+        if self._late:
+            try:
+                self.close()
+            except Exception:
+                self._log.failure("closing {connection} failed", connection=self)
+
+    def _close(self) -> None:
+        if self.protocol.lost is not None:
+            return
+        before_closed = self.config["before_closed"]
+        deadline = monotonic() + _CLOSE_GRACE
+        try:
+            if before_closed is not None:
+                before_closed(self.root)
+                deadline = monotonic() + _CLOSE_GRACE
+            self._tell_peer(deadline)
+        except (ConnectionLost, AsyncResultTimeout):
+            pass
+        except Exception:
+            if not self.config["close_catchall"]:
+                raise
+        finally:
+            self._part(deadline)
 
     # For a server that ends, whose reactor this lives in.
 
@@ -237,27 +266,30 @@ class Connection(Line):
         if self.protocol.transport is not None:
             self.protocol.transport.loseConnection()
 
-    def _tell_peer(self) -> None:
-        """Tell the peer that this is the end; wait until it has taken note, at most for the grace."""
+    def _tell_peer(self, deadline: float) -> None:
+        """Tell the peer that this is the end; wait until it has taken note."""
         since = self.hub.mailbox.posted
         call = Call(self.hub)
         self.protocol.send(call, Verb.CLOSE, ())
-        self.hub.wait(call.done, monotonic() + _CLOSE_GRACE, since=since)
+        # If it is not even sent after a moment, then this is a signal handler, or a destructor, inside the sending.
+        moment = min(deadline, monotonic() + _CUT_GRACE)
+        if not self.hub.wait(call.done, moment, since=since) and not self.protocol.outflow.is_kept:
+            self.hub.wait(call.done, deadline, since=since)
 
-    def _part(self) -> None:
-        """Close the transport; after the grace, cut it."""
+    def _part(self, deadline: float) -> None:
+        """Close the transport, and cut it if it still has something to send when the time is over."""
         transport = self.protocol.transport
         for end in (transport.loseConnection, self.protocol.abort) if transport is not None else ():
             if self.protocol.lost is None:
                 self._in_reactor(end)
                 self.hub.interrupt()
-                self.hub.wait(lambda: self.protocol.lost is not None, monotonic() + _CLOSE_GRACE)
+                self.hub.wait(lambda: self.protocol.lost is not None, max(deadline, monotonic() + _CUT_GRACE))
         if self.protocol.lost is None:
             self.protocol.end("the connection was closed")
 
     def _finish(self) -> None:
         self._remote_root = None
-        while self.hub.ended and self.hub.do_job():
+        while self.hub.ended and not self.hub.leading and self.hub.do_job():
             pass
 
     def __enter__(self) -> Connection:

@@ -79,12 +79,28 @@ class Mailbox:
         """This thread is no servant any more."""
         self._servants.discard(get_ident())
 
-    def next(self) -> Job | None:
-        """Give the next job, for a worker, who may always take one; None if there is none."""
-        try:
-            return self.jobs.popleft()[1]
-        except IndexError:
-            return None
+    def next(self, since: int = 0) -> Job | None:
+        """Give the next job, for a worker, who may always take one; None if there is none.
+
+        Args:
+            since: leave those alone that have a lower number.
+        """
+        while self.jobs:
+            try:
+                if not since:
+                    return self.jobs.popleft()[1]
+                found = next((entry for entry in tuple(self.jobs) if entry[0] >= since), None)
+                if found is None:
+                    break
+                self.jobs.remove(found)
+            except (IndexError, ValueError):
+                continue  # another thread was faster
+            return found[1]
+        return None
+
+    def has(self, since: int) -> bool:
+        """Tell whether `next` would give something."""
+        return any(number >= since for number, _job in tuple(self.jobs))
 
     def take(self, since: int = 0, until: int | None = None) -> Job | None:
         """Give the next job that this thread may do; None if there is none.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -135,6 +136,8 @@ class PrivateReactor:
             self._wake()
 
     def _wake(self) -> None:
+        if sys.is_finalizing():
+            return  # the interpreter's end: all threads but this one are gone, perhaps with the lock
         with self._waking:
             if not self._disposed:
                 self._waker.wake()

@@ -35,11 +35,17 @@ class ResidentFactory(Factory):
     A connection's requests are carried out one at a time and in order, by a worker thread that it holds only while
     it has some. A method that waits for its own client serves that meanwhile.
 
+    One that waits for another client serves that one, in its own thread, as what it waits for may depend on it; but
+    not beside a method of that other client's, unless that waits for yet another client, in a circle perhaps. So
+    clients that call each other through their service go on, no matter how few workers there are. At the limit all
+    else waits until one is free: what another connection of such a client asks, for example.
+
     Args:
         service: the class, of which each connection gets an instance, or an instance for all.
         config: settings for the connections.
         reactor: the reactor of the transports.
-        limit: the most worker threads: so many methods can wait for something at once.
+        limit: the most worker threads: so many methods can wait for something at once, besides those that are
+            carried out by a thread whose own method waits for their client.
         concurrency: how many requests of one connection may be carried out at once.
         grace: seconds that running methods get when the server ends.
     """

@@ -8,6 +8,8 @@ Most calls are short, and handing one from thread to thread costs more than most
 3. A connection whose jobs take long is slow, and gets a thread of its own for them, until they are short again.
 4. A connection's jobs are begun one at a time and in order, or `concurrency` of them.
 5. Threads that nothing needed for a while end.
+6. At the limit, what nobody has begun waits until a thread is free, except for what a thread that waits may do
+   meanwhile: the jobs of its own connection, and of that for whose peer it waits (`attended`).
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ class _Worker:
         done: how many jobs it has done.
         ends: whether it shall end.
         ident: the thread's.
+        inside: the connections whose jobs it is in the middle of, the innermost last.
     """
 
     def __init__(self) -> None:
@@ -53,6 +56,7 @@ class _Worker:
         self.done = 0
         self.ends = False
         self.ident = 0
+        self.inside: list[Attended] = []
 
 
 class Workers:
@@ -73,6 +77,8 @@ class Workers:
         self._queue: deque[Attended] = deque()
         self._workers: set[_Worker] = set()
         self._idle: list[_Worker] = []
+        # For each thread, what its worker is in the middle of.
+        self.inside: dict[int, list[Attended]] = {}
         self._runner: _Worker | None = None
         self._waiting = False  # whether the runner waits for input, or is about to
         self.lane = Lane(reactor)
@@ -185,9 +191,11 @@ class Workers:
 
     def _work(self, worker: _Worker) -> None:
         worker.ident = get_ident()
+        self.inside[worker.ident] = worker.inside
         while True:
             worker.wanted.acquire()
             if worker.ends:
+                del self.inside[worker.ident]
                 return
             task, worker.task = worker.task, None
             if task is not None:
@@ -244,6 +252,7 @@ class Workers:
         except IndexError:
             return  # there are threads at it, which look again before they leave
         worker.at = connection
+        worker.inside.append(connection)
         hub = connection.hub
         jobs = hub.mailbox.jobs
         began = monotonic()
@@ -260,6 +269,7 @@ class Workers:
             self._log.failure("a job ended its worker; closing the connection")
             connection.drop()
         worker.at = None
+        worker.inside.pop()
         connection.permits.append(permit)
         now = monotonic()
         if worker.done != done:
@@ -269,7 +279,7 @@ class Workers:
             self.lane.note(connection, now)
             self._reading.release()
         if jobs and not hub.holds:
-            self.come(connection)
+            connection.look_again()
 
     # In the reactor's thread.
 

@@ -96,6 +96,7 @@ class ClientService(TwistedClientService):
         retry_policy: gives the seconds to wait before the next attempt, for the number of those that failed in a row;
             None takes Twisted's: a second, half as long again each time, a minute at most.
         reactor: the reactor; None means the installed one.
+        timeout: seconds for each attempt; see `txrpyc.deferred.connect`.
 
     Attributes:
         state: what it is doing; see `watch`.
@@ -114,10 +115,11 @@ class ClientService(TwistedClientService):
         config: Mapping[str, Any] | None = None,
         retry_policy: Callable[[int], float] | None = None,
         reactor: Any = None,
+        timeout: float | None = None,
     ) -> None:
         reactor = ClientFactory(service, config, reactor).reactor  # complains here, not when it connects
         target = clientFromString(reactor, endpoint) if isinstance(endpoint, str) else endpoint
-        self._connect: Callable[[], Deferred[Connection]] = lambda: connect(target, service, config, reactor)
+        self._connect: Callable[[], Deferred[Connection]] = lambda: connect(target, service, config, reactor, timeout)
         self._reactor = reactor
         self.state = ClientState.STOPPED
         self._latest: Connection | None = None

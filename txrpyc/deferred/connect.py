@@ -24,6 +24,7 @@ def connect(
     service: Any = VoidService,
     config: Mapping[str, Any] | None = None,
     reactor: Any = None,
+    timeout: float | None = None,
 ) -> Deferred[Connection]:
     """Connect to a server, of whichever version of rpyc's wire.
 
@@ -33,11 +34,13 @@ def connect(
         service: what this side offers: a `txrpyc.deferred.Service` class, or an instance.
         config: settings that differ from the defaults.
         reactor: the reactor; None means the installed one.
+        timeout: seconds for all of it: the name, the endpoint's connection, a handshake, and the peer's root; None
+            means for ever, but for the endpoint's own limits.
 
     Returns:
         A Deferred that fires with the connection, its `root` being there. It fails with what the endpoint fails
-        with, with `ConnectionLost` if the peer hangs up, or with the error that asking for its root gave.
-        Cancelling it drops the connection.
+        with, with `ConnectionLost` if the peer hangs up, with `TimeoutError` when the time is over, or with the error
+        that asking for its root gave. Cancelling it drops the connection.
 
     Raises:
         ConfigurationError: an unknown setting, or a service that does not run in the reactor.
@@ -68,7 +71,16 @@ def connect(
     opening: Deferred[Any] = target.connect(same)
     opening.addCallback(lambda _protocol: connection.when_ready())
     opening.addErrback(drop)
+    if timeout is not None:
+        opening.addTimeout(timeout, factory.reactor, _too_late)
     return opening
+
+
+def _too_late(outcome: Any, seconds: float) -> Any:
+    if not isinstance(outcome, Failure):
+        return outcome
+    # What a cancelled Deferred fails with depends on the endpoint.
+    raise TimeoutError(f"there was no connection after {seconds:g} seconds")
 
 
 def _give_up() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from txrpyc.core.boxing import box_local
@@ -45,7 +46,7 @@ class ReactorProtocol(RPyCProtocol):
         self._turns = TurnOutflow(soon, later)
         super().__init__(rules, maker, dispatcher, soon, threaded=False, answer_class=RemoteCall, outflow=self._turns)
         self._borrowed = self.session.borrowed
-        self._unsent: deque[tuple[RemoteCall, int, tuple[Any, ...]]] = deque()
+        self._unsent: OrderedDict[RemoteCall, tuple[int, tuple[Any, ...]]] = OrderedDict()
         self._openings: dict[tuple[Identity, str | None], bytes] = {}
 
     # For the face.
@@ -56,7 +57,7 @@ class ReactorProtocol(RPyCProtocol):
         """
         call = RemoteCall(self.give_up)
         if self._turns.full:
-            self._unsent.append((call, verb, arguments))
+            self._unsent[call] = verb, arguments
         else:
             self._ask(call, verb, arguments)
         return call
@@ -70,9 +71,14 @@ class ReactorProtocol(RPyCProtocol):
     def _output_full(self, full: bool) -> None:
         super()._output_full(full)
         while self._unsent and not self._turns.full:
-            call, verb, arguments = self._unsent.popleft()
-            if not call.called:  # it was cancelled
-                self._ask(call, verb, arguments)
+            call, (verb, arguments) = self._unsent.popitem(last=False)
+            self._ask(call, verb, arguments)
+
+    def give_up(self, answer: Deferred[Any]) -> None:
+        """Stop waiting for an answer; do not even ask, if that was not done yet."""
+        if self._unsent:
+            self._unsent.pop(cast(RemoteCall, answer), None)
+        super().give_up(answer)
 
     def call(self, owner: RemoteObject, name: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RemoteCall:
         """Ask the peer to call a method of an object, or the object, if the name is None. Otherwise as `request`."""
