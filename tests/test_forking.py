@@ -143,7 +143,7 @@ class ForkTests(SynchronousTestCase):
         path = self.server.folder / "script.py"
         path.write_text(script)
         done = subprocess.run(
-            [sys.executable, "-W", "ignore", path, str(self.server.port), *map(str, arguments)],
+            [sys.executable, "-u", "-W", "ignore", path, str(self.server.port), *map(str, arguments)],
             cwd=CHECKOUT,
             capture_output=True,
             text=True,
