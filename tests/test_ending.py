@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import threading
@@ -53,6 +54,8 @@ class InReactor(txrpyc.deferred.Service):
 """
 
 KINDS = ("Blocking", "InReactor")
+
+RESTARTS = 100 if os.environ.get("TXRPYC_SOAK") == "1" else 5
 
 
 class EndingTestCase(SynchronousTestCase):
@@ -199,7 +202,7 @@ class EndTests(EndingTestCase):
         threads = [threading.Thread(target=load, args=(index * 10**6,)) for index in range(4)]
         for thread in threads:
             thread.start()
-        for _ in range(5):
+        for _ in range(RESTARTS):
             before = len(answered)
             deadline = monotonic() + 30
             while len(answered) < before + 50:
