@@ -90,10 +90,11 @@ class Ending:
         for connection in left:
             connection.refuse_more()
         while True:
-            for connection in left:
-                if not connection.is_busy:
-                    connection.leave()
-            left = [connection for connection in left if connection.is_busy]
+            # Asked once: another thread may end a call between two looks.
+            ended = [connection for connection in left if not connection.is_busy]
+            for connection in ended:
+                connection.leave()
+            left = [connection for connection in left if connection not in ended]
             if not left or self._reactor.seconds() >= self._until:
                 break
             await deferLater(self._reactor, _PAUSE)
