@@ -236,9 +236,7 @@ class Exchange:
             self._handle_all(events)
         else:
             self._handle(events[0])
-            answered = type(events[0]) is not Request
-            if session.urgent or session.borrowed.released or (answered and session.receipts):
-                self._outflow.write(session.take_frames() if answered else session.take_urgent())
+            self._pay(events[0].verb if type(events[0]) is Request else 0)
         self.at_ease = session.at_ease and self.lost is None
 
     def _handle_all(self, events: list[Event]) -> None:
